@@ -1,0 +1,225 @@
+"""The values that travel through the house: frozen, slotted, one way only.
+
+They are msgspec structs, so the same types cross the socket between eye and daemon and are
+validated there. Pixels are of the full frame unless said otherwise; ``*_at`` are seconds of the
+system-wide monotonic clock, which eye and daemon share.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Pixels = Annotated[float, Meta(ge=-65_536, le=65_536)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Degrees = Annotated[float, Meta(ge=-180, le=180)]
+Measure = Annotated[float, Meta(ge=-1, le=100)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Seconds = Annotated[float, Meta(ge=0)]
+PresentationId = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Box(Struct, frozen=True):
+    """A rectangle in frame pixels, and the only type that converts coordinates.
+
+    ``x``, ``y`` is the top left corner; a box may reach outside the frame.
+    """
+
+    x: Pixels
+    y: Pixels
+    width: Annotated[float, Meta(gt=0, le=65_536)]
+    height: Annotated[float, Meta(gt=0, le=65_536)]
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def short_side(self) -> float:
+        return min(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def scaled(self, factor: float) -> Box:
+        """The same rectangle in a frame that is `factor` times as large."""
+        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
+
+    def grown(self, margin: float) -> Box:
+        """Larger by `margin` × its own size on every side."""
+        return Box(
+            self.x - self.width * margin,
+            self.y - self.height * margin,
+            self.width * (1 + 2 * margin),
+            self.height * (1 + 2 * margin),
+        )
+
+    def moved(self, dx: float, dy: float) -> Box:
+        return Box(self.x + dx, self.y + dy, self.width, self.height)
+
+    def intersection(self, other: Box) -> float:
+        """The shared area, in square pixels."""
+        wide = min(self.right, other.right) - max(self.x, other.x)
+        high = min(self.bottom, other.bottom) - max(self.y, other.y)
+        return max(wide, 0.0) * max(high, 0.0)
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union, 0–1."""
+        shared = self.intersection(other)
+        return shared / (self.area + other.area - shared)
+
+    def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Integer ``left, top, right, bottom`` inside a frame of `width` × `height`.
+
+        Empty (``left == right`` or ``top == bottom``) where the box lies outside.
+        """
+        left, right = (min(max(round(v), 0), width) for v in (self.x, self.right))
+        top, bottom = (min(max(round(v), 0), height) for v in (self.y, self.bottom))
+        return left, top, right, bottom
+
+
+class Pose(Struct, frozen=True):
+    """Head pose in degrees: yaw > 0 to the person's left, pitch > 0 up, roll > 0 to the person's right shoulder."""
+
+    yaw: Degrees
+    pitch: Degrees
+    roll: Degrees
+
+
+Point = tuple[Pixels, Pixels]
+FivePoints = tuple[Point, Point, Point, Point, Point]
+
+
+class Face(Struct, frozen=True):
+    """One face in one frame.
+
+    `points`: right eye, left eye, nose tip, right and left mouth corner (the person's right first),
+    in frame pixels: the order YuNet gives and SFace aligns by. `pose` and `blendshapes` are there
+    only where landmarks were computed.
+    """
+
+    box: Box
+    score: Ratio
+    points: FivePoints
+    pose: Pose | None = None
+    blendshapes: dict[str, Ratio] = {}
+    track: int = 0
+
+    @property
+    def inter_eye(self) -> float:
+        """Distance between the eye centres in pixels."""
+        (rx, ry), (lx, ly) = self.points[0], self.points[1]
+        return float(((rx - lx) ** 2 + (ry - ly) ** 2) ** 0.5)
+
+
+class QualityReport(Struct, frozen=True):
+    """What is wrong with a picture of a face, and how good it is.
+
+    `measures`: 0–100 by OFIQ and vendor names, −1 where it could not be assessed; larger is better
+    unless the name says otherwise. `defects`: slugs, the most helpful one to mend first.
+    `grade`: 0 (not usable) to 4, as the vendor's QualityControl levels.
+    """
+
+    measures: dict[str, Measure]
+    defects: tuple[Slug, ...]
+    grade: Annotated[int, Meta(ge=0, le=4)]
+
+    @property
+    def usable(self) -> bool:
+        return not self.defects
+
+
+class Probe(Struct, frozen=True):
+    """The one picture of a presentation that may be shown to a recogniser.
+
+    `jpeg`: EXIF-free crop within the target's limits; `size`: its width and height in pixels;
+    `embedding`: 128 float32, little endian, L2-normalised, or None where the eye was not asked for it.
+    """
+
+    presentation: PresentationId
+    camera: Name
+    captured_at: float
+    jpeg: Annotated[bytes, Meta(min_length=64, max_length=5_000_000)]
+    size: tuple[Annotated[int, Meta(ge=64, le=4000)], Annotated[int, Meta(ge=64, le=4000)]]
+    face: Face
+    quality: QualityReport
+    embedding: Annotated[bytes, Meta(min_length=512, max_length=512)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Probe(presentation={self.presentation}, {self.size[0]}×{self.size[1]}, {len(self.jpeg)} bytes)"
+
+
+class Candidate(Struct, frozen=True):
+    """A person the recogniser proposes; `score` is a comparison score, 0–100."""
+
+    person: Name
+    score: Percent
+    face: str = ""
+    tag: str = ""
+
+
+class Match(Struct, frozen=True, tag="match"):
+    """The probe is this person's: score at or over the threshold and clear of the runner-up by the margin.
+
+    `margin` is the distance to the best other person, 100 where there is none.
+    """
+
+    person: Name
+    score: Percent
+    margin: Percent
+    engine: Name
+    tag: str = ""
+
+
+class NonMatch(Struct, frozen=True, tag="non_match"):
+    """Nobody enrolled is this person, or two are too close to call (`cause` says which)."""
+
+    cause: Slug
+    score: Percent
+    engine: Name
+
+
+class AttackPresentation(Struct, frozen=True, tag="attack"):
+    """Not a live person before the camera."""
+
+    cause: Slug
+    engine: Name
+
+
+class Inconclusive(Struct, frozen=True, tag="inconclusive"):
+    """No answer that means anything: a fault, a timeout, a refusal. Denies."""
+
+    cause: Slug
+    engine: Name
+
+
+Verdict = Match | NonMatch | AttackPresentation | Inconclusive
+
+
+class Grant(Struct, frozen=True, tag="grant"):
+    """`rule` lets `person` through; good until `expires_at` (monotonic seconds)."""
+
+    person: Name
+    rule: Name
+    unlock_seconds: Seconds
+    expires_at: float
+
+
+class Deny(Struct, frozen=True, tag="deny"):
+    reason: Slug
+    rule: Name
+
+
+Decision = Grant | Deny

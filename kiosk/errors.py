@@ -1,0 +1,79 @@
+"""The error tree. Every error carries one slug of `kiosk.slugs`, and no face or secret.
+
+KioskError
+├ ConfigurationError      exit 78 (EX_CONFIG); systemd does not restart on it
+├ CameraError             reopened with back-off
+├ PhotoRejected           a photo handed in by somebody is not usable
+├ RecogniserError
+│ ├ Transient             retried inside the deadline
+│ ├ Throttled             the shared limiter slows down
+│ ├ ProbeRejected         the person is told what to do; never retried with the same probe
+│ ├ ClockRejected         the skew is learnt once, then alarm
+│ ├ Unauthorised          key, account, arrears: operator alarm
+│ └ ContractViolation     an answer that makes no sense: denies
+├ JournalError            what cannot be recorded is not granted
+└ HardwareError           the portal's state is unknown: alarm, no grant
+"""
+
+from __future__ import annotations
+
+
+class KioskError(Exception):
+    """`slug` names the error in log, metric, screen and MQTT alike; `detail` says what and where."""
+
+    def __init__(self, slug: str, detail: str = "") -> None:
+        super().__init__(f"{slug}: {detail}" if detail else slug)
+        self.slug = slug
+        self.detail = detail
+
+
+class ConfigurationError(KioskError):
+    EXIT_CODE = 78
+
+
+class CameraError(KioskError):
+    pass
+
+
+class PhotoRejected(KioskError):
+    pass
+
+
+class RecogniserError(KioskError):
+    """`code` is the vendor's own code where there was one."""
+
+    def __init__(self, slug: str, detail: str = "", *, code: str = "") -> None:
+        super().__init__(slug, detail)
+        self.code = code
+
+
+class Transient(RecogniserError):
+    pass
+
+
+class Throttled(RecogniserError):
+    pass
+
+
+class ProbeRejected(RecogniserError):
+    pass
+
+
+class ClockRejected(RecogniserError):
+    pass
+
+
+class Unauthorised(RecogniserError):
+    pass
+
+
+class ContractViolation(RecogniserError):
+    pass
+
+
+class JournalError(KioskError):
+    pass
+
+
+class HardwareError(KioskError):
+    pass

@@ -1,0 +1,185 @@
+"""What eye and daemon say to each other: length-limited, typed, validated on both sides.
+
+The daemon believes an eye as far as a stranger: every field has bounds, and a message that breaks
+one ends that eye. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kiosk.domain import Box, Name, Percent, PresentationId, Probe, QualityReport, Slug
+from kiosk.ports import AnalysedPhoto
+
+MAX_MESSAGE = 8 * 1024 * 1024
+"""Bytes; a photo of 5 MB or a full-HD picture fits with room."""
+
+Count = Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(max_length=500)]
+Jpeg = Annotated[bytes, Meta(max_length=5_000_000)]
+
+
+class LookOrders(Struct, frozen=True, tag="look"):
+    """The first message to an eye that watches a camera.
+
+    `camera`, `quality`, `presentation` and `eye` are the settings' sections as JSON objects;
+    `origin`: when this camera was first opened, so that a replayed source goes on where it would be now.
+    """
+
+    name: Name
+    camera: dict[str, object]
+    quality: dict[str, object]
+    presentation: dict[str, object]
+    eye: dict[str, object]
+    models_dir: str
+    origin: float | None = None
+    picture_every: float | None = None
+    embed: bool = False
+
+
+class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
+    """The first message to an eye that analyses photos instead of watching a camera."""
+
+    quality: dict[str, object]
+    eye: dict[str, object]
+    models_dir: str
+
+
+class Outcome(Struct, frozen=True, tag="outcome"):
+    """How the probe of a presentation fared: `granted`, `refused` (may try again), or `final`."""
+
+    presentation: PresentationId
+    result: Annotated[str, Meta(pattern="^(granted|refused|final)$")]
+
+
+class Analyse(Struct, frozen=True, tag="analyse"):
+    request: Count
+    photo: Jpeg
+
+
+class Stop(Struct, frozen=True, tag="stop"):
+    pass
+
+
+class Started(Struct, frozen=True, tag="started"):
+    """The eye is confined, its models are loaded and (when watching) a first frame was examined.
+
+    `refused` names the socket families it tried and could not open.
+    """
+
+    opened_at: float
+    width: Count
+    height: Count
+    fps: Annotated[float, Meta(ge=0, le=1000)]
+    refused: tuple[Text, ...]
+    start_seconds: dict[str, float]
+
+
+class Examined(Struct, frozen=True, tag="examined"):
+    """One frame was looked at. `captured` and `dropped` count since the eye's start; `stage_seconds` is this frame's work."""
+
+    at: float
+    captured: Count
+    dropped: Count
+    examined: Count
+    faces: Annotated[int, Meta(ge=0, le=1000)]
+    present: Annotated[tuple[PresentationId, ...], Meta(max_length=100)]
+    stage_seconds: Annotated[dict[str, float], Meta(max_length=20)]
+
+
+class Began(Struct, frozen=True, tag="began"):
+    presentation: PresentationId
+    at: float
+
+
+class Told(Struct, frozen=True, tag="told"):
+    """What the person should be told now; `slug` is a defect, `looking` or `good`."""
+
+    presentation: PresentationId
+    at: float
+    slug: Slug
+
+
+class Shot(Struct, frozen=True, tag="shot"):
+    """A probe to be recognised. `usable_at`: capture time of the presentation's first usable frame."""
+
+    probe: Probe
+    usable_at: float
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+
+
+class Ended(Struct, frozen=True, tag="ended"):
+    """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report."""
+
+    presentation: PresentationId
+    at: float
+    began_at: float
+    usable_at: float | None
+    frames: Count
+    shots: Count
+    defects: dict[Slug, Count]
+    best: QualityReport | None
+
+
+class Picture(Struct, frozen=True, tag="picture"):
+    """The newest frame with what the eye saw drawn on it."""
+
+    at: float
+    jpeg: Jpeg
+
+
+class Analysed(Struct, frozen=True, tag="analysed"):
+    request: Count
+    photo: AnalysedPhoto
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """A photo that is none."""
+
+    request: Count
+    slug: Slug
+    detail: Text = ""
+
+
+class Fault(Struct, frozen=True, tag="fault"):
+    """Why the eye is about to end."""
+
+    slug: Slug
+    detail: Text = ""
+
+
+ToEye = LookOrders | AnalyseOrders | Outcome | Analyse | Stop
+FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Refused | Fault
+
+encode = msgspec.msgpack.Encoder().encode
+decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode
+decode_from_eye = msgspec.msgpack.Decoder(FromEye).decode
+
+__all__ = [
+    "MAX_MESSAGE",
+    "Analyse",
+    "AnalyseOrders",
+    "Analysed",
+    "Began",
+    "Box",
+    "Ended",
+    "Examined",
+    "Fault",
+    "FromEye",
+    "LookOrders",
+    "Outcome",
+    "Percent",
+    "Picture",
+    "Refused",
+    "Shot",
+    "Started",
+    "Stop",
+    "ToEye",
+    "Told",
+    "decode_from_eye",
+    "decode_to_eye",
+    "encode",
+]

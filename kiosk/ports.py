@@ -1,0 +1,79 @@
+"""The seams: what a room needs of the world, as Protocols. Nothing here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Protocol
+
+from msgspec import Meta, Struct
+
+from kiosk.domain import Face, Probe, QualityReport, Verdict
+
+
+class Recogniser(Protocol):
+    """Says whose face a probe shows. Called on the event loop, one probe per presentation at a time."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name as the journal and metrics show it."""
+
+    async def identify(self, probe: Probe, deadline: float) -> Verdict:
+        """1:N. Ends before `deadline` (monotonic seconds).
+
+        Raises RecogniserError for every fault; a non-match is a value.
+        """
+
+    async def warm(self) -> None:
+        """Opens what is slow to open. Faults are left for the first call to meet."""
+
+    async def close(self) -> None: ...
+
+
+class Relay(Protocol):
+    """One lock's relay. Only the portal's task may call it."""
+
+    @property
+    def energised(self) -> bool: ...
+
+    async def pulse(self, seconds: float) -> float:
+        """Energises, returns the monotonic time at which the relay confirmed it; releases by itself.
+
+        The release does not depend on this process. Raises HardwareError with slug `relay_busy`
+        while a pulse runs, `relay_lost` where the relay does not answer.
+        """
+
+    async def release(self) -> None:
+        """Back to the safe state now."""
+
+    async def close(self) -> None:
+        """Safe state, then gives the line back."""
+
+
+class AnalysedFace(Struct, frozen=True):
+    """A face found in a photo; `embedding` is 128 float32, little endian, L2-normalised."""
+
+    face: Face
+    quality: QualityReport
+    embedding: Annotated[bytes, Meta(min_length=512, max_length=512)]
+
+
+class AnalysedPhoto(Struct, frozen=True):
+    """`faces` by falling area; `width` and `height` in pixels after EXIF orientation."""
+
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+    format: str
+    faces: tuple[AnalysedFace, ...]
+
+
+class PhotoAnalyser(Protocol):
+    """Decodes and measures untrusted photos outside this process."""
+
+    async def analyse(self, photo: bytes) -> AnalysedPhoto:
+        """Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
+        CameraError with slug `eye_lost` where the worker died on it."""
+
+
+Observer = Callable[[Mapping[str, object]], None]
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]

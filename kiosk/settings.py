@@ -1,0 +1,414 @@
+"""The whole configuration: one TOML file, then `KIOSK_…` variables, then command-line options.
+
+`config/kiosk.toml` shows every setting; a test holds it to this module. Secrets are never values
+here, only the files (or systemd credentials) that hold them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from kiosk.errors import ConfigurationError
+
+PREFIX = "KIOSK_"
+NESTING = "__"
+CAMERA_SCHEMES = ("v4l2", "file", "dir", "scene", "rtsp", "rtsps", "http", "https")
+RELAY_SCHEMES = ("sim",)
+
+PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+class SiteSettings(Section):
+    name: Identifier = "kiosk"
+    """What this box is called in the journal and in metrics."""
+    language: Literal["en", "zh"] = "en"
+    """The language people are spoken to in."""
+    state_dir: Path = Path("/var/lib/kiosk")
+    """Where the journal and the simulated relays' state live."""
+    models_dir: Path = Path("/var/cache/kiosk/models")
+    """Where `kiosk models fetch` keeps the model weights."""
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "json"] = "auto"
+    """`auto`: human on a terminal, JSON elsewhere."""
+
+
+class CameraSettings(Section):
+    url: str = "v4l2:/dev/video0"
+    """`v4l2:/dev/video0`, `rtsp://…`, `file:clip.mp4`, `dir:photos/`, `scene:demo` or `scene:FILE.toml`."""
+    width: Annotated[int, Field(ge=160, le=4096)] = 1280
+    """Pixels asked for; a camera that has another size keeps its own."""
+    height: Annotated[int, Field(ge=120, le=4096)] = 720
+    fps: Annotated[float, Field(ge=1, le=60)] = 15.0
+    """Frames a second asked for; files, folders and scenes are played at this pace."""
+    loop: bool = True
+    """Whether a file, folder or scene starts again at its end."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        scheme, _, rest = url.partition(":")
+        if scheme not in CAMERA_SCHEMES or not rest:
+            near = _nearest(scheme, CAMERA_SCHEMES)
+            raise ValueError(f"'{url}' is no camera; write one of {', '.join(f'{s}:…' for s in CAMERA_SCHEMES)}{near}")
+        return url
+
+
+class QualitySettings(Section):
+    """When a face is good enough to be looked at; a looser gate costs wrong answers and cloud calls."""
+
+    min_face_side: Annotated[int, Field(ge=64, le=2000)] = 64
+    """Pixels; 64 is the vendor's floor."""
+    min_inter_eye: Annotated[float, Field(ge=20, le=500)] = 40.0
+    """Pixels between the eyes; 40 is what commercial terminals ask for."""
+    min_sharpness: Annotated[float, Field(ge=0, le=100)] = 40.0
+    """0–100; at 40 and below the vendor calls a picture very blurry."""
+    min_brightness: Annotated[float, Field(ge=0, le=100)] = 30.0
+    """0–100 on the vendor's scale: under 30 is dark."""
+    max_brightness: Annotated[float, Field(ge=0, le=100)] = 70.0
+    """0–100 on the vendor's scale: over 70 is too bright."""
+    max_yaw: Annotated[float, Field(gt=0, le=90)] = 25.0
+    """Degrees to either side."""
+    max_pitch: Annotated[float, Field(gt=0, le=90)] = 25.0
+    """Degrees up or down."""
+    max_roll: Annotated[float, Field(gt=0, le=180)] = 30.0
+    """Degrees to either shoulder."""
+
+
+class PresentationSettings(Section):
+    """How a person's appearance before the camera becomes a probe."""
+
+    several: Literal["one_at_a_time", "largest"] = "one_at_a_time"
+    """What to do when several faces are in view: ask for one at a time, or take the largest."""
+    settle: Annotated[float, Field(ge=0, le=5)] = 0.2
+    """Seconds over which the best picture is chosen once a face is good enough."""
+    good_enough: Annotated[int, Field(ge=1, le=4)] = 4
+    """A picture of this grade is sent at once, without waiting for a better one."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Probes sent for one presentation at most."""
+    retry_after: PositiveSeconds = 1.0
+    """Seconds between a refusal and the next attempt of the same presentation."""
+    lost_after: PositiveSeconds = 0.6
+    """Seconds without the face after which its presentation is over."""
+    probe_long_side: Annotated[int, Field(ge=64, le=4000)] = 640
+    """Pixels; a larger crop is scaled down to this."""
+    probe_quality: Annotated[int, Field(ge=50, le=100)] = 90
+    """JPEG quality to start from; lowered only as the interface's limit asks."""
+
+
+class EyeSettings(Section):
+    """The child process that looks at the camera."""
+
+    confinement: Literal["required", "preferred"] = "required"
+    """`required`: refuse to start where the kernel cannot take the network away from the eye."""
+    start_within: PositiveSeconds = 30.0
+    """Seconds an eye has to open its camera, load the models and see a frame."""
+    wedged_after: PositiveSeconds = 2.0
+    """Seconds of silence after which an eye is killed and replaced."""
+    backoff_first: PositiveSeconds = 0.25
+    """Seconds before the first restart; doubled each time, up to `backoff_most`."""
+    backoff_most: PositiveSeconds = 30.0
+    threads: Annotated[int, Field(ge=1, le=16)] = 1
+    """Threads OpenCV may use."""
+    find_width: Annotated[int, Field(ge=160, le=1920)] = 320
+    """Faces are looked for in a copy of the frame of this width; wider finds smaller faces, slower."""
+
+
+class TencentLegacySettings(Section):
+    """`/face/identify` and its siblings on recognition.image.myqcloud.com."""
+
+    endpoint: str = "https://recognition.image.myqcloud.com"
+    appid: str = ""
+    bucket: str = ""
+    secret_id_file: Path = Path("tencent-secret-id")
+    """A file that holds the SecretId; a bare name is looked for among systemd's credentials first."""
+    secret_key_file: Path = Path("tencent-secret-key")
+    """A file that holds the SecretKey; likewise."""
+    group_ids: Annotated[tuple[Identifier, ...], Field(max_length=100)] = ()
+    """The groups people are enrolled in."""
+    upload: Literal["multipart", "json"] = "multipart"
+    """How the probe travels: as a file part, or base64 in JSON."""
+    deadline: PositiveSeconds = 4.0
+    """Seconds one identification may take, connects and retries included."""
+    threshold: Annotated[float, Field(ge=0, le=100)] = 80.0
+    """Confidence from which a candidate counts as a match."""
+    margin: Annotated[float, Field(ge=0, le=100)] = 5.0
+    """By how much the first candidate must beat the second."""
+    ca_file: Path | None = None
+    """A PEM file to trust instead of the system's store."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _http_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"'{url}' is no http(s) address such as https://recognition.image.myqcloud.com")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError(f"'{url}' would send faces unencrypted; use https (plain http only to this machine)")
+        return url.rstrip("/")
+
+
+class PortalSettings(Section):
+    camera: Identifier = "front"
+    """The name of a camera in [cameras]."""
+    relay: str = "sim:door"
+    """`sim:NAME` is a simulated relay."""
+    recogniser: Literal["tencent-legacy"] = "tencent-legacy"
+    strategy: Literal["identify"] = "identify"
+    cloud_consent: bool = False
+    """Whether the people who use this portal have agreed that their picture is sent to the cloud."""
+    verdict_ttl: PositiveSeconds = 1.5
+    """Seconds after which a verdict is too late to open anything."""
+    presence_within: PositiveSeconds = 0.6
+    """The person must have been seen within this many seconds when the relay fires."""
+    max_unlock: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Seconds; no rule may unlock for longer."""
+
+    @field_validator("relay")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        scheme, _, rest = url.partition(":")
+        if scheme not in RELAY_SCHEMES or not rest:
+            raise ValueError(f"'{url}' is no relay; write sim:NAME")
+        return url
+
+
+class RuleSettings(Section):
+    """One line of policy. Deny rules are tried first, then grants; the first match wins; else deny."""
+
+    name: Identifier
+    when: Annotated[str, Field(min_length=1, max_length=2000)]
+    """A CEL condition over subject, verdict, quality, presentation, portal and time."""
+    effect: Literal["grant", "deny"]
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")] = "denied_by_rule"
+    """The slug shown and recorded when a deny rule matches."""
+    unlock_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+    portals: tuple[Identifier, ...] = ()
+    """The portals this rule is for; empty for all."""
+
+
+class WebSettings(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9180
+    """0 takes any free port."""
+    page: bool = False
+    """Serve the status page, its picture and the event stream; only on loopback."""
+
+    @model_validator(mode="after")
+    def _page_stays_home(self) -> Self:
+        if self.page and not is_loopback(self.host):
+            raise ValueError(f"the page shows faces and has no login: with page = true, host must be loopback, not '{self.host}'")
+        return self
+
+
+class JournalSettings(Section):
+    path: Path | None = None
+    """The SQLite file; by default `journal.sqlite` in the state directory."""
+
+
+class Settings(BaseSettings):
+    """Read with `load`; immutable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=NESTING, extra="forbid", frozen=True, validate_default=True
+    )
+
+    site: SiteSettings = SiteSettings()
+    log: LogSettings = LogSettings()
+    cameras: dict[Identifier, CameraSettings] = {"front": CameraSettings()}
+    quality: QualitySettings = QualitySettings()
+    presentation: PresentationSettings = PresentationSettings()
+    eye: EyeSettings = EyeSettings()
+    tencent_legacy: TencentLegacySettings = TencentLegacySettings()
+    portals: dict[Identifier, PortalSettings] = {"door": PortalSettings()}
+    rules: tuple[RuleSettings, ...] = ()
+    journal: JournalSettings = JournalSettings()
+    web: WebSettings = WebSettings()
+
+    _file: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Self:
+        for name, portal in self.portals.items():
+            if portal.camera not in self.cameras:
+                raise ValueError(
+                    f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{_nearest(portal.camera, self.cameras)}"
+                )
+        for rule in self.rules:
+            for portal_name in rule.portals:
+                if portal_name not in self.portals:
+                    raise ValueError(
+                        f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
+                        f"{_nearest(portal_name, self.portals)}"
+                    )
+        names = [rule.name for rule in self.rules]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rules are called '{name}'; names must differ")
+        relays = [portal.relay for portal in self.portals.values()]
+        for relay in relays:
+            if relays.count(relay) > 1:
+                raise ValueError(f"two portals share the relay '{relay}'; each needs its own")
+        return self
+
+    @property
+    def journal_path(self) -> Path:
+        return self.journal.path or self.site.state_dir / "journal.sqlite"
+
+
+def load(file: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Reads and validates everything.
+
+    `overrides` are the command line's `section.key = value`, strongest of all.
+    Raises ConfigurationError with slug `configuration_invalid`; its detail has one line a mistake:
+    where, what was found, what would be right.
+    """
+    table = _read(file) if file else {}
+    _refuse_unknown_variables()
+    reader = type("Settings", (Settings,), {"_file": table, "__module__": __name__, "__doc__": Settings.__doc__})
+    try:
+        merged = reader(**_nested(overrides or {}))
+    except ValidationError as error:
+        where = str(file) if file else "the settings"
+        lines = "\n".join(f"  {line}" for line in _mistakes(error))
+        raise ConfigurationError("configuration_invalid", f"{where}:\n{lines}") from error
+    return Settings.model_construct(_fields_set=merged.model_fields_set, **dict(merged))
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host in {"::1", "[::1]"}
+
+
+def secret(file: Path) -> str:
+    """A secret's value without surrounding blanks.
+
+    A bare file name is looked for in systemd's `$CREDENTIALS_DIRECTORY` first.
+    Raises ConfigurationError `secret_missing`.
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and file.name == str(file) and (Path(credentials) / file).is_file():
+        file = Path(credentials) / file
+    try:
+        value = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("secret_missing", f"{file}: {error.__class__.__name__}; put the secret there, mode 0600") from error
+    if not value:
+        raise ConfigurationError("secret_missing", f"{file} is empty")
+    return value
+
+
+def known_paths(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Every setting as a dotted path; a `*` stands for a name the user chooses."""
+    for name, field in model.model_fields.items():
+        inner = _inner_model(field.annotation)
+        if inner is None:
+            yield prefix + name
+        elif "dict[" in str(field.annotation) or "tuple[" in str(field.annotation):
+            yield from known_paths(inner, f"{prefix}{name}.*.")
+        else:
+            yield from known_paths(inner, f"{prefix}{name}.")
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if found:
+            return found
+    return None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError("configuration_missing", f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError("configuration_invalid", f"{file}: not TOML: {error}") from error
+
+
+def _nested(dotted: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in dotted.items():
+        *parents, leaf = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = value
+    return tree
+
+
+def _refuse_unknown_variables() -> None:
+    known = [path.replace(".", NESTING).upper() for path in known_paths()]
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX) and not _is_known(variable[len(PREFIX) :].upper(), known):
+            near = _nearest(variable.upper(), [PREFIX + name for name in known])
+            raise ConfigurationError("configuration_unknown_variable", f"{variable} is no setting{near}")
+
+
+def _is_known(name: str, known: list[str]) -> bool:
+    parts = name.split(NESTING)
+    for candidate in known:
+        pattern = candidate.split(NESTING)
+        if len(pattern) >= len(parts) and all(want in ("*", have) for have, want in zip(parts, pattern, strict=False)):
+            return True
+    return False
+
+
+def _mistakes(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        path = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            *parents, leaf = [str(part) for part in item["loc"]]
+            yield f"{path}: unknown setting{_nearest(leaf, _siblings(parents))}"
+        else:
+            found = "" if isinstance(item["input"], dict | tuple | list) else f", found {item['input']!r}"
+            message = item["msg"].removeprefix("Value error, ")
+            yield f"{path or 'settings'}: {message}{found}"
+
+
+def _siblings(parents: list[str]) -> list[str]:
+    model: type[BaseModel] | None = Settings
+    for part in parents:
+        field = model.model_fields.get(part) if model else None
+        if field is not None:
+            model = _inner_model(field.annotation)
+    return list(model.model_fields) if model else []
+
+
+def _nearest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{found[0]}'?" if found else ""

@@ -1,0 +1,119 @@
+"""One slug for each error and each reason of refusal, with what the person and the operator are told.
+
+Log, metric, screen, journal and MQTT all use the slug; the sentences stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["guidance", "refusal", "portal", "cloud", "photo", "device", "setup"]
+Language = Literal["en", "zh"]
+
+
+class Entry(NamedTuple):
+    """`kind` says where the slug comes from; `person` and `operator` are (English, Chinese)."""
+
+    kind: Kind
+    person: tuple[str, str]
+    operator: tuple[str, str]
+
+
+_WAIT = ("Please wait", "请稍候")
+_AGAIN = ("Please try again", "请再试一次")
+_OUT = ("Out of service", "暂停服务")
+_NOBODY = ("", "")
+
+TABLE: dict[str, Entry] = {
+    # What the person can mend, most helpful first: this order is the order of advice.
+    "several_faces": Entry("guidance", ("One person at a time", "请一个一个来"), ("several faces in view", "画面中有多张人脸")),
+    "face_cut_off": Entry("guidance", ("Step into the picture", "请站到画面中间"), ("face reaches over the picture's border", "人脸超出画面边缘")),
+    "face_too_small": Entry("guidance", ("Come closer", "请靠近一些"), ("face shorter than min_face_side", "人脸小于最小边长")),
+    "eyes_too_close": Entry("guidance", ("Come closer", "请靠近一些"), ("eyes closer together than min_inter_eye", "双眼间距小于下限")),
+    "turned_away": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("head turned beyond max_yaw", "偏航角过大")),
+    "looking_up_or_down": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("head tilted beyond max_pitch", "俯仰角过大")),
+    "head_tilted": Entry("guidance", ("Hold your head upright", "请保持头部端正"), ("head rolled beyond max_roll", "翻滚角过大")),
+    "too_dark": Entry("guidance", ("More light on your face", "请让脸部更亮"), ("face darker than min_brightness", "人脸过暗")),
+    "too_bright": Entry("guidance", ("Less light on your face", "请避开强光"), ("face brighter than max_brightness", "人脸过亮")),
+    "blurred": Entry("guidance", ("Hold still", "请保持不动"), ("face less sharp than min_sharpness", "人脸模糊")),
+    "landmarks_missing": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("no landmarks found on the face", "未找到人脸关键点")),
+    "good": Entry("guidance", ("Thank you, one moment", "谢谢，请稍候"), ("face is good enough", "人脸质量合格")),
+    "looking": Entry("guidance", ("Look at the camera", "请看摄像头"), ("face in view", "发现人脸")),
+    # Refusals: values, not errors.
+    "granted": Entry("refusal", ("Welcome", "欢迎"), ("granted", "已放行")),
+    "not_recognised": Entry("refusal", ("Not recognised", "未能识别"), ("best score under the threshold", "最高分低于阈值")),
+    "ambiguous": Entry("refusal", ("Not recognised", "未能识别"), ("two people too close to tell apart", "前两名得分过于接近")),
+    "nobody_enrolled": Entry("refusal", ("Not recognised", "未能识别"), ("the group has no candidates", "人员组中没有候选人")),
+    "denied_by_rule": Entry("refusal", ("No entry", "禁止通行"), ("a deny rule matched", "命中拒绝规则")),
+    "no_rule_matched": Entry("refusal", ("No entry", "禁止通行"), ("no rule grants this", "没有规则放行")),
+    "rule_failed": Entry("refusal", _OUT, ("a rule's condition could not be evaluated", "规则条件无法求值")),
+    "consent_missing": Entry("refusal", ("No entry by face here", "此处不支持刷脸"), ("cloud_consent is off: no face may leave the box", "未获上传同意")),
+    # The portal's own refusals.
+    "verdict_expired": Entry("portal", _AGAIN, ("the verdict came later than verdict_ttl", "判定已过期")),
+    "person_left": Entry("portal", _AGAIN, ("the person was gone when the relay would have fired", "开门前人已离开")),
+    "already_granted": Entry("portal", ("Welcome", "欢迎"), ("this presentation was granted before", "该人此次已放行")),
+    "relay_busy": Entry("portal", _WAIT, ("the relay is still in its last pulse", "继电器正在动作")),
+    "portal_closed": Entry("portal", _OUT, ("the portal is not armed", "门未就绪")),
+    # Cloud and recognisers.
+    "deadline_exceeded": Entry("cloud", _AGAIN, ("no answer within the deadline", "超时无应答")),
+    "cloud_unreachable": Entry("cloud", _WAIT, ("no connection to the cloud", "无法连接云端")),
+    "cloud_busy": Entry("cloud", _WAIT, ("the cloud asks to slow down", "云端限流")),
+    "cloud_error": Entry("cloud", _WAIT, ("the cloud had an error of its own", "云端内部错误")),
+    "clock_rejected": Entry("cloud", _OUT, ("the cloud rejects our clock: check NTP", "时钟偏差过大，请检查 NTP")),
+    "account_rejected": Entry("cloud", _OUT, ("key, application or permission refused", "密钥、应用或权限被拒")),
+    "account_in_arrears": Entry("cloud", _OUT, ("the account is in arrears: top up", "账户欠费，请充值")),
+    "interface_retired": Entry("cloud", _OUT, ("this interface goes offline: migrate to iai 2020-03-03", "接口即将下线，请迁移")),
+    "group_unknown": Entry("cloud", _OUT, ("a configured group does not exist", "配置的人员组不存在")),
+    "request_refused": Entry("cloud", _OUT, ("the cloud calls the request malformed", "云端拒绝请求")),
+    "state_conflict": Entry("cloud", _NOBODY, ("the library is not in the state the call expects", "人员库状态冲突")),
+    "answer_makes_no_sense": Entry("cloud", _WAIT, ("the answer breaks the contract: a portal or proxy in between?", "应答不符合协议")),
+    "answer_too_large": Entry("cloud", _WAIT, ("the answer is larger than the cap", "应答过大")),
+    "probe_too_large": Entry("cloud", _AGAIN, ("the request exceeds the interface's limit", "请求超过接口上限")),
+    "face_not_found": Entry("cloud", ("Look at the camera", "请看摄像头"), ("the cloud finds no face in the probe", "云端未检测到人脸")),
+    "picture_rejected": Entry("cloud", _AGAIN, ("the cloud rejects the picture", "云端拒绝图片")),
+    # Photos handed in.
+    "image_decode_failed": Entry("photo", _NOBODY, ("the photo cannot be decoded", "图片无法解码")),
+    "image_format_unknown": Entry("photo", _NOBODY, ("not a JPEG, PNG or BMP", "不是 JPEG、PNG 或 BMP")),
+    "image_too_large": Entry("photo", _NOBODY, ("more pixels or bytes than allowed", "图片过大")),
+    "image_too_small": Entry("photo", _NOBODY, ("short side under 64 px", "短边小于 64 像素")),
+    # Devices.
+    "camera_missing": Entry("device", _OUT, ("the camera cannot be opened", "无法打开摄像头")),
+    "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
+    "source_ended": Entry("device", _OUT, ("the file, folder or scene is over", "片源已结束")),
+    "source_invalid": Entry("device", _OUT, ("the file, folder or scene cannot be played", "片源无法播放")),
+    "model_missing": Entry("device", _OUT, ("model weights are missing: run `kiosk models fetch`", "缺少模型，请运行 kiosk models fetch")),
+    "model_invalid": Entry("device", _OUT, ("model weights do not have the expected SHA-256", "模型校验失败")),
+    "confinement_unavailable": Entry("device", _OUT, ("the kernel cannot take the network away from the eye", "内核无法限制视觉进程联网")),
+    "eye_lost": Entry("device", _OUT, ("the eye ended unexpectedly and is restarted", "视觉进程意外结束，正在重启")),
+    "eye_wedged": Entry("device", _OUT, ("the eye fell silent and was killed", "视觉进程无响应，已被终止")),
+    "eye_contract": Entry("device", _OUT, ("the eye sent something malformed and was killed", "视觉进程消息异常，已被终止")),
+    "relay_lost": Entry("device", _OUT, ("the relay does not answer", "继电器无响应")),
+    "relay_missing": Entry("device", _OUT, ("the relay cannot be opened", "无法打开继电器")),
+    "journal_unwritable": Entry("device", _OUT, ("the journal cannot be written: nothing is granted", "日志无法写入，拒绝放行")),
+    "journal_broken": Entry("device", _NOBODY, ("the journal's hash chain is broken", "日志哈希链损坏")),
+    # Set-up.
+    "configuration_invalid": Entry("setup", _NOBODY, ("the configuration has mistakes", "配置有误")),
+    "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),
+    "configuration_unknown_variable": Entry("setup", _NOBODY, ("an unknown KIOSK_ variable is set", "存在未知的 KIOSK_ 变量")),
+    "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
+    "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
+    "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
+    "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
+    "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
+}
+
+ADVICE: tuple[str, ...] = tuple(slug for slug, entry in TABLE.items() if entry.kind == "guidance")
+"""Guidance slugs, the one that helps most first."""
+
+
+def to_person(slug: str, language: Language = "en") -> str:
+    """The sentence a person is shown; empty where the slug says nothing to them.
+
+    Raises KeyError for a slug that is not in the table.
+    """
+    return TABLE[slug].person[language == "zh"]
+
+
+def to_operator(slug: str, language: Language = "en") -> str:
+    """The sentence an operator reads. Raises KeyError for a slug that is not in the table."""
+    return TABLE[slug].operator[language == "zh"]
