@@ -20,6 +20,7 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,47}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seconds = Annotated[float, Meta(ge=0)]
 PresentationId = Annotated[int, Meta(ge=1, le=2**53)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Box(Struct, frozen=True):
@@ -159,6 +160,43 @@ class Probe(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Probe(presentation={self.presentation}, {self.size[0]}×{self.size[1]}, {len(self.jpeg)} bytes)"
+
+
+class Began(Struct, frozen=True, tag="began"):
+    presentation: PresentationId
+    at: float
+
+
+class Told(Struct, frozen=True, tag="told"):
+    """What the person should be told now; `slug` is a defect, `looking` or `good`."""
+
+    presentation: PresentationId
+    at: float
+    slug: Slug
+
+
+class Shot(Struct, frozen=True, tag="shot"):
+    """A probe to be recognised. `usable_at`: capture time of the presentation's first usable frame."""
+
+    probe: Probe
+    usable_at: float
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+
+
+class Ended(Struct, frozen=True, tag="ended"):
+    """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report."""
+
+    presentation: PresentationId
+    at: float
+    began_at: float
+    usable_at: float | None
+    frames: Count
+    shots: Count
+    defects: Annotated[dict[Slug, Count], Meta(max_length=100)]
+    best: QualityReport | None
+
+
+PresentationEvent = Began | Told | Shot | Ended
 
 
 class Candidate(Struct, frozen=True):

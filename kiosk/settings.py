@@ -44,8 +44,13 @@ class SiteSettings(Section):
     """The language people are spoken to in."""
     state_dir: Path = Path("/var/lib/kiosk")
     """Where the journal and the simulated relays' state live."""
-    models_dir: Path = Path("/var/cache/kiosk/models")
+    models_dir: Path = Path("~/.cache/kiosk/models")
     """Where `kiosk models fetch` keeps the model weights."""
+
+    @field_validator("state_dir", "models_dir")
+    @classmethod
+    def _home(cls, path: Path) -> Path:
+        return path.expanduser()
 
 
 class LogSettings(Section):

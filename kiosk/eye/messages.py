@@ -11,13 +11,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from kiosk.domain import Box, Name, Percent, PresentationId, Probe, QualityReport, Slug
+from kiosk.domain import Began, Count, Ended, Name, PresentationId, Shot, Slug, Told
 from kiosk.ports import AnalysedPhoto
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
 
-Count = Annotated[int, Meta(ge=0)]
 Text = Annotated[str, Meta(max_length=500)]
 Jpeg = Annotated[bytes, Meta(max_length=5_000_000)]
 
@@ -90,40 +89,6 @@ class Examined(Struct, frozen=True, tag="examined"):
     stage_seconds: Annotated[dict[str, float], Meta(max_length=20)]
 
 
-class Began(Struct, frozen=True, tag="began"):
-    presentation: PresentationId
-    at: float
-
-
-class Told(Struct, frozen=True, tag="told"):
-    """What the person should be told now; `slug` is a defect, `looking` or `good`."""
-
-    presentation: PresentationId
-    at: float
-    slug: Slug
-
-
-class Shot(Struct, frozen=True, tag="shot"):
-    """A probe to be recognised. `usable_at`: capture time of the presentation's first usable frame."""
-
-    probe: Probe
-    usable_at: float
-    attempt: Annotated[int, Meta(ge=1, le=100)]
-
-
-class Ended(Struct, frozen=True, tag="ended"):
-    """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report."""
-
-    presentation: PresentationId
-    at: float
-    began_at: float
-    usable_at: float | None
-    frames: Count
-    shots: Count
-    defects: dict[Slug, Count]
-    best: QualityReport | None
-
-
 class Picture(Struct, frozen=True, tag="picture"):
     """The newest frame with what the eye saw drawn on it."""
 
@@ -164,14 +129,12 @@ __all__ = [
     "AnalyseOrders",
     "Analysed",
     "Began",
-    "Box",
     "Ended",
     "Examined",
     "Fault",
     "FromEye",
     "LookOrders",
     "Outcome",
-    "Percent",
     "Picture",
     "Refused",
     "Shot",
