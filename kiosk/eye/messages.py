@@ -35,6 +35,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     eye: dict[str, object]
     models_dir: str
     origin: float | None = None
+    first_presentation: PresentationId = 1
     picture_every: float | None = None
     embed: bool = False
 
