@@ -217,13 +217,17 @@ class WebSettings(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 9180
     """0 takes any free port."""
+    events: bool = False
+    """Serve the stream of events, which names people; only on loopback."""
     page: bool = False
-    """Serve the status page, its picture and the event stream; only on loopback."""
+    """Serve the status page with events and pictures; only on loopback."""
 
     @model_validator(mode="after")
-    def _page_stays_home(self) -> Self:
-        if self.page and not is_loopback(self.host):
-            raise ValueError(f"the page shows faces and has no login: with page = true, host must be loopback, not '{self.host}'")
+    def _faces_stay_home(self) -> Self:
+        if (self.page or self.events) and not is_loopback(self.host):
+            raise ValueError(
+                f"page and events show faces and names and have no login: with either on, host must be loopback, not '{self.host}'"
+            )
         return self
 
 

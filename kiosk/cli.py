@@ -1,0 +1,175 @@
+"""The commands: parsing and calls, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from kiosk import __version__, settings
+from kiosk.errors import ConfigurationError, KioskError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Edge face verification.")
+journal_app = typer.Typer(no_args_is_help=True, help="Read and verify the audit journal.")
+models_app = typer.Typer(no_args_is_help=True, help="The model weights the eye needs.")
+app.add_typer(journal_app, name="journal")
+app.add_typer(models_app, name="models")
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def main() -> None:
+    """Runs one command; a known error is one line on standard error and an exit code."""
+    try:
+        app()
+    except KioskError as error:
+        Console(stderr=True).print(f"[red]{error.slug}[/red] {error.detail}", highlight=False, soft_wrap=True)
+        sys.exit(ConfigurationError.EXIT_CODE if isinstance(error, ConfigurationError) else 1)
+
+
+def _load(config: Path | None, overrides: list[str] | None) -> settings.Settings:
+    pairs = {}
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigurationError("configuration_invalid", f"--set {override}: write it as section.key=value")
+        pairs[key.strip()] = value.strip()
+    return settings.load(config, pairs)
+
+
+@app.command()
+def run(config: Config = None, overrides: Overrides = None) -> None:
+    """Watch the cameras and guard the portals until stopped."""
+    from kiosk import logs, service  # noqa: PLC0415 (only this command needs the daemon)
+
+    read = _load(config, overrides)
+    logs.configure(read.log)
+    asyncio.run(service.run(read))
+
+
+@app.command()
+def check(config: Config = None, overrides: Overrides = None) -> None:
+    """Say whether a configuration is right, and what it would run."""
+    from kiosk.check import survey  # noqa: PLC0415
+
+    found = survey(_load(config, overrides))
+    console = Console(highlight=False)
+    console.print(found.summary)
+    for problem in found.problems:
+        console.print(f"[red]problem[/red] {problem}", soft_wrap=True)
+    for warning in found.warnings:
+        console.print(f"[yellow]warning[/yellow] {warning}", soft_wrap=True)
+    if found.problems:
+        raise ConfigurationError("configuration_invalid", f"{len(found.problems)} problem(s), named above")
+    console.print("[green]ready to run[/green]")
+
+
+@app.command()
+def demo(
+    camera: Annotated[str, typer.Option(help="A camera URL; the default plays a scene.")] = "scene:demo",
+    seconds: Annotated[float | None, typer.Option(help="How long; by default the scene once, a camera until Ctrl-C.")] = None,
+    page: Annotated[bool, typer.Option("--page", help="Serve a status page with the annotated picture.")] = False,
+    json: Json = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep configuration, journal and logs in this folder.")] = None,
+) -> None:
+    """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
+    from kiosk.demo import play  # noqa: PLC0415
+
+    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep)))
+
+
+@app.command()
+def sandbox(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 9181,
+    appid: Annotated[str, typer.Option()] = "10000001",
+    bucket: Annotated[str, typer.Option()] = "sandbox",
+    secret_id_file: Annotated[Path, typer.Option(help="A file with the SecretId to accept.")] = Path("tencent-secret-id"),
+    secret_key_file: Annotated[Path, typer.Option(help="A file with the SecretKey to accept.")] = Path("tencent-secret-key"),
+    config: Config = None,
+) -> None:
+    """Serve the vendor's face interfaces locally; prints one JSON line with its address when it listens."""
+    from kiosk import logs  # noqa: PLC0415
+    from kiosk.sandbox.command import run_sandbox  # noqa: PLC0415
+
+    read = settings.load(config)
+    logs.configure(read.log)
+    keys = settings.secret(secret_id_file), settings.secret(secret_key_file)
+    asyncio.run(run_sandbox(read, host, port, appid=appid, bucket=bucket, keys=keys))
+
+
+@app.command()
+def doctor() -> None:
+    """Say which system packages are missing and how to install them."""
+    from kiosk import system  # noqa: PLC0415
+
+    print(system.report())  # noqa: T201 (the command's output)
+    if system.missing():
+        raise ConfigurationError("system_incomplete", "see above")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)  # noqa: T201 (the command's output)
+
+
+@app.command("reference")
+def print_reference() -> None:
+    """Print every setting with its default and a comment, as TOML."""
+    from kiosk.reference import reference  # noqa: PLC0415
+
+    print(reference(), end="")  # noqa: T201 (the command's output)
+
+
+@models_app.command("fetch")
+def models_fetch(config: Config = None, overrides: Overrides = None) -> None:
+    """Download what is missing; every file is held to its SHA-256."""
+    from kiosk.vision import models  # noqa: PLC0415
+
+    models.fetch(_load(config, overrides).site.models_dir)
+
+
+@models_app.command("list")
+def models_list(config: Config = None, overrides: Overrides = None) -> None:
+    """Show each model, its origin, licence and whether it is here and whole."""
+    from kiosk.vision import models  # noqa: PLC0415
+
+    Console().print(models.table(_load(config, overrides).site.models_dir))
+
+
+@journal_app.command("tail")
+def journal_tail(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many rows.")] = 20,
+    json: Json = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Print the newest rows, oldest first."""
+    from kiosk.journal import show  # noqa: PLC0415
+
+    _print(show.tail(_load(config, overrides).journal_path, count, as_json=json))
+
+
+@journal_app.command("verify")
+def journal_verify(config: Config = None, overrides: Overrides = None, json: Json = False) -> None:
+    """Recompute the hash chain; exit 1 where it is broken."""
+    from kiosk.journal import show  # noqa: PLC0415
+
+    text, whole = show.verify(_load(config, overrides).journal_path, as_json=json)
+    _print(text)
+    if not whole:
+        sys.exit(1)
+
+
+def _print(what: Any) -> None:
+    if isinstance(what, str):
+        print(what)  # noqa: T201 (machine-readable, never wrapped or coloured)
+    else:
+        Console().print(what)

@@ -1,0 +1,141 @@
+"""The whole way of a face, shown with separate real processes; exit code 0 only if the scene went as it must."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import signal
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from kiosk.capture.script import Scene
+from kiosk.capture.script import load as load_scene
+from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
+from kiosk.demo.show import Show
+from kiosk.demo.stage import Stage
+from kiosk.errors import CameraError, Transient
+from kiosk.journal.log import verify
+
+_LEAVING = 1.5
+"""Seconds after the last act in which its presentation ends and is told."""
+
+
+async def play(*, camera: str, seconds: float | None, page: bool, as_json: bool, keep: Path | None) -> int:
+    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
+    scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
+    show = Show(Console(quiet=as_json))
+    async with Stage(camera, page=page, keep=keep) as stage:
+        if scene is not None:
+            await _enrol(stage, scene, show)
+        await stage.start_daemon()
+        show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
+        show.head()
+        watcher = _Watcher(show)
+        await watcher.watch(stage, seconds or (scene.seconds + _LEAVING if scene else None))
+        health = await stage.health()
+        code = await stage.stop_daemon()
+        result, judgements = _result(stage, scene, watcher, health)
+        if code != 0:
+            result["errors"] += 1
+            show.say(f"[red]the daemon ended with {code}:[/red]\n{stage.last_words('daemon')}")
+    show.summary(result, judgements)
+    if as_json:
+        print(msgspec.json.encode(result).decode())  # noqa: T201 (the command's output)
+    failed = any(judgement.outcome == "failed" for judgement in judgements)
+    return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
+
+
+async def _enrol(stage: Stage, scene: Scene, show: Show) -> None:
+    spec = importlib.util.find_spec("openpeople")
+    if spec is None or not spec.submodule_search_locations:
+        raise CameraError("source_invalid", "the scene's people come from the package openpeople: pip install 'kiosk[demo]'")
+    curated = Path(spec.submodule_search_locations[0]) / "data" / "curated"
+    for person in scene.enrolled:
+        await stage.enrol(person, (curated / person / "assets" / "studio_portrait.jpg").read_bytes())
+    show.say(f"sandbox cloud ready; enrolled through its person interface: {', '.join(scene.enrolled)}")
+
+
+class _Watcher:
+    """Collects the daemon's events until the time is up, Ctrl-C, or the stream ends."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self.presentations: list[Mapping[str, Any]] = []
+        self.outages: list[tuple[float, float]] = []
+        self.origin = self.begun = self.ended = time.monotonic()
+        self._lost_at: float | None = None
+
+    async def watch(self, stage: Stage, seconds: float | None) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        self.begun = time.monotonic()
+        until = self.begun + seconds if seconds else float("inf")
+        async for event in stage.events():
+            self.ended = time.monotonic()
+            if event is not None:
+                self._note(event)
+                self._show.event(event)
+            if self.ended >= until or stop.is_set():
+                break
+        else:
+            raise Transient("cloud_unreachable", f"the daemon ended early:\n{stage.last_words('daemon')}")
+        if self._lost_at is not None:
+            self.outages.append((self._lost_at, float("inf")))
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        match event["event"]:
+            case "presentation":
+                self.presentations.append(event)
+            case "eye_lost":
+                # The eye may have been gone for as long as its silence took to be noticed.
+                self._lost_at = event["at"] - 3.0
+            case "eye_started":
+                if self._lost_at is not None:
+                    self.outages.append((self._lost_at, event["at"]))
+                    self._lost_at = None
+                self.origin = event["opened_at"]
+
+
+def _result(
+    stage: Stage, scene: Scene | None, watcher: _Watcher, health: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Judgement]]:
+    totals, errors = health["totals"], dict(health["errors"])
+    run = Run(watcher.origin, watcher.begun, watcher.ended, watcher.presentations, watcher.outages)
+    journal = verify(stage.journal)
+    result = {
+        "presentations": totals.get("presentations", 0),
+        "grants": totals.get("grants", 0),
+        "denials": totals.get("denials", 0),
+        "wrong_grants": wrong_grants(scene, run) if scene else 0,
+        "by_reason": dict(health["by_reason"]),
+        "cloud_calls": totals.get("cloud_calls", 0),
+        "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),
+        "frames": dict(health["frames"]),
+        "eye_restarts": totals.get("eye_restarts", 0),
+        "relay_pulses": totals.get("relay_pulses", 0),
+        "journal_rows": journal.rows,
+        "journal_whole": journal.ok,
+        "ready_seconds": round(stage.ready_seconds, 2),
+        "errors": sum(errors.values()),
+        "by_error": errors,
+    }
+    judgements = judge(scene, run) if scene else []
+    result["acts"] = [msgspec.to_builtins(judgement) for judgement in judgements]
+    return result, judgements
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p95 (nearest rank) and max in whole milliseconds; empty where nothing was measured."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    nearest = ordered[min(len(ordered) - 1, -(-95 * len(ordered) // 100) - 1)]
+    return {"p50": round(statistics.median(ordered)), "p95": round(nearest), "max": round(ordered[-1])}

@@ -1,0 +1,170 @@
+"""The eye: the process that sees. It holds no secret, and before the first frame is decoded no network."""
+
+from __future__ import annotations
+
+import collections
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk.capture.slot import CaptureThread, NewestSlot
+from kiosk.capture.source import Source, open_source
+from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.eye import messages
+from kiosk.eye.channel import EyeEnd
+from kiosk.eye.confinement import bind_to_parent, confine
+from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
+from kiosk.vision.annotate import draw
+from kiosk.vision.examiner import Examiner
+from kiosk.vision.photo import PhotoReader
+
+_NETWORK_CAMERAS = ("rtsp", "rtsps", "http", "https")
+
+
+def main(channel_fd: int, parent: int) -> int:
+    """Runs one eye on its end of the socket pair; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = EyeEnd(socket.socket(fileno=channel_fd))
+    try:
+        bind_to_parent(parent)
+        orders = channel.receive()
+        if isinstance(orders, messages.LookOrders):
+            _Watcher(channel, orders).run()
+        elif isinstance(orders, messages.AnalyseOrders):
+            _analyse_photos(channel, orders)
+    except KioskError as error:
+        channel.send(messages.Fault(error.slug, error.detail[:500]))
+        return 1
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+class _Watcher:
+    """Looks at one camera until told to stop, the camera fails or the daemon is gone."""
+
+    def __init__(self, channel: EyeEnd, orders: messages.LookOrders) -> None:
+        begun = time.monotonic()
+        self._channel = channel
+        self._orders = orders
+        eye = EyeSettings.model_validate(orders.eye)
+        # Past this silence the supervisor would call the eye wedged; the camera is named first.
+        self._stall = 0.75 * eye.wedged_after
+        camera = CameraSettings.model_validate(orders.camera)
+        needs_network = camera.url.partition(":")[0] in _NETWORK_CAMERAS
+        source = open_source(orders.name, camera, orders.origin) if needs_network else None
+        self._refused = confine(required=eye.confinement == "required")
+        self._source: Source = source or open_source(orders.name, camera, orders.origin)
+        opened = time.monotonic()
+        self._examiner = Examiner(
+            orders.name,
+            QualitySettings.model_validate(orders.quality),
+            PresentationSettings.model_validate(orders.presentation),
+            eye,
+            Path(orders.models_dir),
+            embed=orders.embed,
+            first_presentation=orders.first_presentation,
+        )
+        self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
+        self._slot = NewestSlot()
+        self._capture = CaptureThread(self._source, self._slot)
+        self._inbox: collections.deque[messages.ToEye | None] = collections.deque()
+        self._examined = 0
+        self._pictured_at = 0.0
+
+    def run(self) -> None:
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        self._capture.start()
+        try:
+            while self._obey():
+                self._look()
+        finally:
+            self._capture.stop()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._channel.receive()
+            except (CameraError, OSError):
+                message = None
+            self._inbox.append(message)
+            if message is None:
+                return
+
+    def _obey(self) -> bool:
+        while self._inbox:
+            message = self._inbox.popleft()
+            if message is None or isinstance(message, messages.Stop):
+                return False
+            if isinstance(message, messages.Outcome):
+                self._examiner.outcome(message.presentation, message.result, time.monotonic())
+        return True
+
+    def _look(self) -> None:
+        frame = self._slot.take(self._stall)
+        if frame is None:
+            raise self._capture.error or CameraError("camera_lost", f"no frame for {self._stall:.1f} s")
+        seen = self._examiner.examine(frame.image, frame.captured_at)
+        self._examined += 1
+        if self._examined == 1:
+            self._report_start()
+        for event in seen.events:
+            self._channel.send(event)
+        self._channel.send(
+            messages.Examined(
+                at=frame.captured_at,
+                captured=self._slot.captured,
+                dropped=self._slot.dropped,
+                examined=self._examined,
+                faces=len(seen.faces),
+                present=seen.present,
+                stage_seconds=seen.stage_seconds,
+            )
+        )
+        every = self._orders.picture_every
+        if every is not None and frame.captured_at - self._pictured_at >= every:
+            self._pictured_at = frame.captured_at
+            self._channel.send(messages.Picture(frame.captured_at, draw(frame.image, seen)))
+
+    def _report_start(self) -> None:
+        source = self._source
+        self._channel.send(
+            messages.Started(
+                opened_at=source.opened_at,
+                width=source.width,
+                height=source.height,
+                fps=source.fps,
+                refused=self._refused,
+                start_seconds=self._start_seconds,
+            )
+        )
+
+
+def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
+    begun = time.monotonic()
+    eye = EyeSettings.model_validate(orders.eye)
+    refused = confine(required=eye.confinement == "required")
+    reader = PhotoReader(QualitySettings.model_validate(orders.quality), eye, Path(orders.models_dir))
+    ready = time.monotonic()
+    channel.send(
+        messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds={"models": ready - begun})
+    )
+    while isinstance(message := channel.receive(), messages.Analyse):
+        channel.send(_answer(reader.read, message))
+
+
+def _answer(read: Callable[[bytes], messages.AnalysedPhoto], request: messages.Analyse) -> messages.Analysed | messages.Refused:
+    try:
+        return messages.Analysed(request.request, read(request.photo))
+    except PhotoRejected as error:
+        return messages.Refused(request.request, error.slug, error.detail[:500])
+
+
+def run_from_command_line(arguments: list[str]) -> int:
+    fd, parent = (int(argument) for argument in arguments)
+    os.set_inheritable(fd, False)
+    return main(fd, parent)

@@ -1,0 +1,51 @@
+"""A web server inside a process that keeps its own signal handling."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from kiosk.errors import ConfigurationError
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # The composition root owns SIGTERM and SIGINT: relays are made safe before anything closes.
+        yield
+
+
+async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], None]) -> None:
+    """Serves until cancelled; calls `ready` with the port once it listens (`port` 0: any free one).
+
+    Raises ConfigurationError `address_in_use`.
+    """
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+    )
+    ready(listener.getsockname()[1])
+    await _Server(config).serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(100)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError("address_in_use", f"{host} port {port}: {error.strerror}") from error
+    return listener

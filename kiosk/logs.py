@@ -1,0 +1,32 @@
+"""Structured logs: for people on a terminal, JSON under systemd. Faces and secrets never reach them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from kiosk.settings import LogSettings
+
+
+def configure(settings: LogSettings) -> None:
+    """Once, at start."""
+    human = settings.format == "human" or (settings.format == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _no_bytes,
+            structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _no_bytes(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Pictures and embeddings are bytes; a log line needs neither."""
+    return {key: f"<{len(value)} bytes>" if isinstance(value, bytes | bytearray) else value for key, value in event.items()}

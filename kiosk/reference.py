@@ -1,0 +1,67 @@
+"""`config/kiosk.toml` written from the settings themselves, so that the two cannot differ."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from kiosk.settings import NESTING, PREFIX, RuleSettings, Settings
+
+_HEAD = f"""\
+# Every setting of kiosk with its default.
+#
+# Stronger than this file are environment variables ({PREFIX}WEB{NESTING}PORT=9180 for web.port) and, strongest,
+# command-line options (--set web.port=9180). Unknown names are refused, with the nearest right one.
+# `kiosk check --config FILE` says whether a file is right and what it would run.
+"""
+_EXAMPLE_RULE = RuleSettings(name="enrolled-people", when="verdict.kind == 'match'", effect="grant")
+_EXAMPLES = {"ca_file": "/etc/kiosk/ca.pem", "path": "/var/lib/kiosk/journal.sqlite"}
+
+
+def reference() -> str:
+    """The reference as TOML text; it loads as the defaults plus one example rule."""
+    defaults = Settings.model_construct()
+    parts = [_HEAD]
+    for name in Settings.model_fields:
+        value = getattr(defaults, name)
+        if isinstance(value, BaseModel):
+            parts.append(_table(f"[{name}]", value))
+        elif isinstance(value, dict):
+            parts += [_table(f"[{name}.{key}]", section) for key, section in value.items()]
+    parts.append(_table("[[rules]]", _EXAMPLE_RULE))
+    return "\n".join(parts)
+
+
+def _table(header: str, section: BaseModel) -> str:
+    about = textwrap.dedent(type(section).__doc__ or "").strip().splitlines()
+    lines = [*(f"# {line}" for line in about if line), header]
+    for name, field in type(section).model_fields.items():
+        lines += _entry(name, field, getattr(section, name))
+    return "\n".join(lines) + "\n"
+
+
+def _entry(name: str, field: FieldInfo, value: Any) -> Iterator[str]:
+    if field.description:
+        for paragraph in field.description.splitlines():
+            yield from (f"# {line}" for line in textwrap.wrap(paragraph, 110))
+    if value is None:
+        yield f"# {name} = {_toml(_EXAMPLES[name])}"
+    else:
+        yield f"{name} = {_toml(value)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, int) else repr(value)
+    text = str(value).replace(str(Path.home()), "~", 1) if isinstance(value, Path) else str(value)
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,235 @@
+"""Follows each presentation before one camera from the first sight to the decision.
+
+The eye's word is checked for form by its messages and believed only as far as a stranger's: it can
+ask for recognition and say who is in view; it cannot grant anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Coroutine, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from kiosk import slugs
+from kiosk.access.policy import Facts, LocalTime, Policy
+from kiosk.access.portal import Decided, Present
+from kiosk.domain import Began, Ended, Inconclusive, Match, NonMatch, Shot, Told, Verdict
+from kiosk.errors import JournalError, RecogniserError
+from kiosk.eye import messages
+from kiosk.eye.supervisor import EyeSupervisor
+from kiosk.ports import Recogniser
+from kiosk.service.door import Door, Settled
+from kiosk.service.tally import Tally
+from kiosk.settings import PortalSettings
+
+_log = structlog.get_logger()
+
+
+@dataclasses.dataclass(slots=True)
+class Visit:
+    """What is known of one presentation so far."""
+
+    presentation: int
+    began_at: float
+    told: str = "looking"
+    shot: Shot | None = None
+    verdict: Verdict | None = None
+    settled: Settled | None = None
+    gone: bool = False
+    published: bool = False
+
+
+class Attendant:
+    """One per camera and its portal. Event loop only; `hear` never blocks."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: PortalSettings,
+        recogniser: Recogniser,
+        policy: Policy,
+        door: Door,
+        tally: Tally,
+        recognition_deadline: float,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._recogniser = recogniser
+        self._policy = policy
+        self._door = door
+        self._tally = tally
+        self._deadline = recognition_deadline
+        self._tasks: asyncio.TaskGroup | None = None
+        self._visits: dict[int, Visit] = {}
+        self._faces = 0
+        self._eye: EyeSupervisor | None = None
+        door.settled = self._on_settled
+
+    def watch(self, eye: EyeSupervisor) -> None:
+        """The eye whose presentations these are; it hears how each probe fared."""
+        self._eye = eye
+
+    async def run(self) -> None:
+        """Holds the recognitions in flight; cancelled, it cancels them."""
+        async with asyncio.TaskGroup() as self._tasks:
+            await asyncio.Event().wait()
+
+    def hear(self, message: messages.FromEye) -> None:
+        match message:
+            case messages.Examined(at=at, present=present, faces=faces):
+                self._faces = faces
+                self._door.post(Present(at, present))
+            case Began(presentation=presentation, at=at):
+                self._visits[presentation] = Visit(presentation, at)
+                self._tally.presentation_began(self._settings.camera, presentation, at)
+            case Told(presentation=presentation, slug=slug):
+                self._on_told(presentation, slug)
+            case Shot():
+                self._on_shot(message)
+            case Ended():
+                self._on_ended(message)
+            case _:
+                pass
+
+    def eye_lost(self, at: float) -> None:
+        """Nobody is in view any more as far as anyone knows; every open presentation ends."""
+        self._door.post(Present(at, ()))
+        for visit in list(self._visits.values()):
+            visit.gone = True
+            self._finish(visit, "eye_lost")
+
+    def _on_told(self, presentation: int, slug: str) -> None:
+        visit = self._visits.get(presentation)
+        if visit is not None and slug in slugs.TABLE:
+            visit.told = slug
+            self._tally.told(presentation, slug)
+
+    def _on_shot(self, shot: Shot) -> None:
+        visit = self._visits.get(shot.probe.presentation)
+        if visit is None or visit.settled is not None and visit.settled.outcome == "granted":
+            return
+        visit.shot = shot
+        self._spawn(self._recognise(visit, shot))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._tasks is None:
+            work.close()
+            raise RuntimeError("run() holds the recognitions; it is not running")
+        self._tasks.create_task(work)
+
+    async def _recognise(self, visit: Visit, shot: Shot) -> None:
+        expires_at = shot.probe.captured_at + self._settings.verdict_ttl
+        self._tally.heartbeat.pending("recognition", time.monotonic())
+        visit.verdict = verdict = await self._verdict(shot, expires_at)
+        self._tally.heartbeat.completed("recognition", time.monotonic())
+        facts = Facts(
+            portal=self._name,
+            verdict=verdict,
+            quality=shot.probe.quality,
+            faces=self._faces,
+            attempt=shot.attempt,
+            time=_local_time(),
+        )
+        decision = self._policy.decide(facts, expires_at)
+        self._door.post(
+            Decided(time.monotonic(), visit.presentation, decision), _evidence(verdict, shot, self._policy), shot.usable_at
+        )
+
+    async def _verdict(self, shot: Shot, expires_at: float) -> Verdict:
+        engine = self._recogniser.name
+        if not self._settings.cloud_consent:
+            return Inconclusive("consent_missing", engine)
+        deadline = min(time.monotonic() + self._deadline, expires_at)
+        try:
+            return await self._recogniser.identify(shot.probe, deadline)
+        except RecogniserError as error:
+            self._tally.error(error)
+            return Inconclusive(error.slug, engine)
+
+    def _on_settled(self, settled: Settled) -> None:
+        visit = self._visits.get(settled.presentation)
+        if visit is None:
+            return
+        visit.settled = settled
+        if self._eye is not None:
+            self._eye.tell(messages.Outcome(visit.presentation, settled.result))
+        if settled.outcome == "granted" or visit.gone:
+            self._finish(visit, settled.reason)
+
+    def _on_ended(self, ended: Ended) -> None:
+        visit = self._visits.get(ended.presentation)
+        if visit is None:
+            return
+        visit.gone = True
+        if visit.settled is not None:
+            self._finish(visit, visit.settled.reason)
+        elif visit.shot is None:
+            self._spawn(self._record_glimpse(visit, ended))
+
+    async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
+        """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
+        reason = _main_defect(ended.defects)
+        try:
+            await self._door.record("denied", visit.presentation, {"reason": reason, "frames": ended.frames})
+        except JournalError as error:
+            self._tally.error(error)
+        self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
+
+    def _finish(self, visit: Visit, reason: str, grade: int | None = None) -> None:
+        if not visit.published:
+            visit.published = True
+            self._tally.presentation_finished(self._name, _summary(visit, reason, grade))
+        if visit.gone:
+            self._visits.pop(visit.presentation, None)
+
+
+def _main_defect(defects: Mapping[str, int]) -> str:
+    """What was wrong most of the time; where that ties, what helps most to mend."""
+    known = [slug for slug in slugs.ADVICE if slug in defects]
+    return max(known, key=lambda slug: defects[slug], default="person_left")
+
+
+def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
+    settled, shot, verdict = visit.settled, visit.shot, visit.verdict
+    granted = settled is not None and settled.outcome == "granted"
+    return {
+        "presentation": visit.presentation,
+        "began_at": visit.began_at,
+        "outcome": "granted" if granted else "denied",
+        "reason": reason,
+        "person": verdict.person if isinstance(verdict, Match) else None,
+        "grade": shot.probe.quality.grade if shot else grade,
+        "told": visit.told,
+        "verdict": type(verdict).__struct_config__.tag if verdict else None,
+        "score": verdict.score if isinstance(verdict, Match | NonMatch) else None,
+        "rule": settled.rule if settled else None,
+        "attempts": shot.attempt if shot else 0,
+        "face_to_relay_ms": settled.face_to_relay * 1000 if settled and settled.face_to_relay is not None else None,
+    }
+
+
+def _evidence(verdict: Verdict, shot: Shot, policy: Policy) -> dict[str, object]:
+    """What the journal keeps of a decision: everything it rested on but the picture."""
+    evidence: dict[str, object] = {
+        "verdict": type(verdict).__struct_config__.tag,
+        "engine": verdict.engine,
+        "grade": shot.probe.quality.grade,
+        "attempt": shot.attempt,
+        "policy": policy.sha256,
+    }
+    if isinstance(verdict, Match | NonMatch):
+        evidence["score"] = round(verdict.score, 2)
+    if isinstance(verdict, Match):
+        evidence["margin"] = round(verdict.margin, 2)
+    return evidence
+
+
+def _local_time() -> LocalTime:
+    now = datetime.now().astimezone()
+    return LocalTime(weekday=now.weekday(), minute=now.hour * 60 + now.minute, trusted=False)
+

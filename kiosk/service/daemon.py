@@ -1,0 +1,215 @@
+"""Start order, stop order and the one task group: settings → journal → hardware → eyes → first frame → READY."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+import structlog
+
+from kiosk import __version__, http_server
+from kiosk.access.policy import Policy
+from kiosk.access.portal import Portal
+from kiosk.errors import KioskError
+from kiosk.eye import messages
+from kiosk.eye.supervisor import EyeSupervisor
+from kiosk.hardware.relay import open_relay
+from kiosk.heartbeat import Heartbeat, Notifier
+from kiosk.journal.log import Journal
+from kiosk.metrics import Metrics
+from kiosk.ports import Recogniser
+from kiosk.recognition.build import build_recogniser
+from kiosk.service.attendant import Attendant
+from kiosk.service.door import Door
+from kiosk.service.tally import Tally
+from kiosk.settings import PortalSettings, Settings
+from kiosk.web.app import create_app
+from kiosk.web.feed import Feed
+
+PICTURE_EVERY = 0.4
+"""Seconds between annotated pictures while the page is on."""
+
+_BEAT_EVERY = 0.5
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT. Raises KioskError where it cannot start or must not go on."""
+    daemon = Daemon(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    try:
+        await daemon.run()
+    except* KioskError as group:
+        raise _first(group) from None
+
+
+class Daemon:
+    """The composition root, and what the web shows (a web.Board). Event loop only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._policy = Policy.compile(settings.rules)
+        self._heartbeat = Heartbeat()
+        self._tally = Tally(settings, Metrics(__version__), self._heartbeat)
+        self._notifier = Notifier()
+        self._stop = asyncio.Event()
+        self._ready = False
+        self._doors: dict[str, Door] = {}
+        self._eyes: dict[str, EyeSupervisor] = {}
+        self._attendants: dict[str, Attendant] = {}
+        self.picture: bytes | None = None
+
+    def stop(self) -> None:
+        """Asks for the orderly end; may be called more than once."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        async with AsyncExitStack() as stack:
+            journal = await Journal.open(self._settings.journal_path)
+            stack.push_async_callback(journal.close)
+            await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
+            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.metrics.cloud_request)
+            stack.push_async_callback(recogniser.close)
+            for name, portal in self._settings.portals.items():
+                await self._open_portal(name, portal, journal, recogniser)
+            async with asyncio.TaskGroup() as group:
+                await self._until_stopped(group, recogniser)
+            await journal.append("daemon_stopped", "", None, {})
+        _log.info("stopped")
+
+    async def _until_stopped(self, group: asyncio.TaskGroup, recogniser: Recogniser) -> None:
+        """Starts everything, waits, and ends it in order: relays safe, recognition, eyes, the rest."""
+        doors = [group.create_task(door.run(), name=f"door {name}") for name, door in self._doors.items()]
+        deciding = [group.create_task(attendant.run(), name=f"attendant {name}") for name, attendant in self._attendants.items()]
+        eyes = [group.create_task(eye.run(), name=f"eye {name}") for name, eye in self._eyes.items()]
+        rest = [
+            group.create_task(self._serve_web(), name="web"),
+            group.create_task(self._beat(), name="heartbeat"),
+            group.create_task(recogniser.warm(), name="warm"),
+        ]
+        await self._stop.wait()
+        self._notifier.stopping()
+        self.feed.close()
+        for tasks in (doors, deciding, eyes, rest):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, recogniser: Recogniser) -> None:
+        portal = Portal(name, settings)
+        relay = await open_relay(settings.relay, self._settings.site.state_dir, self._on_relay(name))
+        door = self._doors[name] = Door(name, portal, relay, journal, self._tally)
+        attendant = Attendant(
+            name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline
+        )
+        self._attendants[settings.camera] = attendant
+        self._heartbeat.register(f"portal:{name}", 5.0)
+        eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant)
+        attendant.watch(eye)
+
+    def _eye(self, camera: str, attendant: Attendant) -> EyeSupervisor:
+        settings = self._settings
+        orders = messages.LookOrders(
+            name=camera,
+            camera=settings.cameras[camera].model_dump(mode="json"),
+            quality=settings.quality.model_dump(mode="json"),
+            presentation=settings.presentation.model_dump(mode="json"),
+            eye=settings.eye.model_dump(mode="json"),
+            models_dir=str(settings.site.models_dir),
+            picture_every=PICTURE_EVERY if settings.web.page else None,
+        )
+
+        def deliver(message: messages.FromEye) -> None:
+            self._on_message(camera, message)
+            attendant.hear(message)
+
+        def lost(slug: str, detail: str) -> None:
+            _log.warning("eye_lost", camera=camera, slug=slug, detail=detail)
+            self._tally.eye_lost(camera, slug, time.monotonic())
+            attendant.eye_lost(time.monotonic())
+
+        return EyeSupervisor(orders, settings.eye, deliver, lost)
+
+    def _on_message(self, camera: str, message: messages.FromEye) -> None:
+        match message:
+            case messages.Started(opened_at=opened_at):
+                self._tally.eye_started(camera, opened_at, self._eyes[camera].restarts)
+            case messages.Examined():
+                self._tally.frame(camera, message)
+                self._become_ready()
+            case messages.Picture(jpeg=jpeg):
+                self.picture = jpeg
+
+    def _become_ready(self) -> None:
+        if not self._ready and all(eye.started for eye in self._eyes.values()):
+            self._ready = True
+            self._notifier.ready()
+            _log.info("ready", portals=list(self._doors), cameras=list(self._eyes))
+
+    async def _serve_web(self) -> None:
+        web = self._settings.web
+
+        def listening(port: int) -> None:
+            address = f"http://{web.host}:{port}"
+            self._notifier.notify(f"X_KIOSK_WEB={address}")
+            _log.info("serving", health=f"{address}/health", metrics=f"{address}/metrics")
+
+        await http_server.serve(create_app(self, page=web.page, events=web.events), web.host, web.port, listening)
+
+    async def _beat(self) -> None:
+        """Feeds systemd's watchdog, but only while every stage completes its work."""
+        while True:
+            now = time.monotonic()
+            stale = self._heartbeat.stale(now)
+            if stale:
+                _log.error("stale", stages=stale)
+            self._notifier.beat(stale, now)
+            self._notifier.status(self._sentence())
+            await asyncio.sleep(_BEAT_EVERY)
+
+    def _sentence(self) -> str:
+        totals = self._tally.totals
+        doors = ", ".join(f"{name} {door.state}" for name, door in self._doors.items())
+        eyes = ", ".join(f"{name} {'watching' if eye.started else 'down'}" for name, eye in self._eyes.items())
+        return f"{eyes}; {doors}; {totals['grants']} granted, {totals['denials']} denied"
+
+    @property
+    def feed(self) -> Feed:
+        return self._tally.feed
+
+    def metrics(self) -> tuple[bytes, str]:
+        return self._tally.metrics.render()
+
+    def health(self) -> Mapping[str, object]:
+        now = time.monotonic()
+        stale = self._heartbeat.stale(now)
+        watching = all(eye.started for eye in self._eyes.values())
+        armed = all(door.state != "disarmed" for door in self._doors.values())
+        status = "starting" if not self._ready else "ready" if watching and armed and not stale else "degraded"
+        return {
+            "status": status,
+            "pid": os.getpid(),
+            "stale": stale,
+            "eyes": {
+                name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts} for name, eye in self._eyes.items()
+            },
+            "portals": {name: {"state": door.state} for name, door in self._doors.items()},
+            "frames": self._tally.frame_totals(),
+            "totals": self._tally.totals,
+            "by_reason": self._tally.by_reason,
+            "errors": self._tally.errors,
+        }
+
+
+def _first(group: BaseExceptionGroup[KioskError]) -> KioskError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, KioskError)
+    return error

@@ -1,0 +1,162 @@
+"""The shell around one portal: the only writer of its relay and of its journal rows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from kiosk.access import portal as access
+from kiosk.domain import Deny, Grant
+from kiosk.errors import HardwareError, JournalError
+from kiosk.journal.log import Journal
+from kiosk.ports import Relay
+from kiosk.service.tally import Tally
+
+_TICK = 0.25
+"""Seconds between looks at the clock while the portal is unlocked."""
+
+_MAY_TRY_AGAIN = frozenset({"not_recognised", "ambiguous", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"})
+_MAY_TRY_AGAIN |= {"answer_makes_no_sense", "face_not_found", "picture_rejected", "verdict_expired", "person_left", "relay_busy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a decision ended at the door. `face_to_relay`: seconds from the first usable frame to the energised relay."""
+
+    presentation: int
+    outcome: Literal["granted", "denied"]
+    reason: str
+    rule: str
+    face_to_relay: float | None = None
+
+    @property
+    def result(self) -> str:
+        """What the eye is told: see messages.Outcome."""
+        if self.outcome == "granted":
+            return "granted"
+        return "refused" if self.reason in _MAY_TRY_AGAIN else "final"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    decision: Grant | Deny
+    evidence: Mapping[str, object]
+    usable_at: float
+
+
+class Door:
+    """Event loop only. Events are handled one after the other, in the order they were posted."""
+
+    def __init__(self, name: str, portal: access.Portal, relay: Relay, journal: Journal, tally: Tally) -> None:
+        self._name = name
+        self._portal = portal
+        self._relay = relay
+        self._journal = journal
+        self._tally = tally
+        self._events: asyncio.Queue[access.Event] = asyncio.Queue()
+        self._cases: dict[int, _Case] = {}
+        self.settled: Callable[[Settled], None] = lambda _: None
+
+    @property
+    def state(self) -> str:
+        return self._portal.state
+
+    def post(
+        self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None
+    ) -> None:
+        if isinstance(event, access.Decided):
+            self._cases[event.presentation] = _Case(event.decision, evidence or {}, usable_at or event.at)
+        if self._events.empty():
+            self._tally.heartbeat.pending(f"portal:{self._name}", time.monotonic())
+        self._events.put_nowait(event)
+
+    def on_release(self, at: float, _why: str) -> None:
+        """The relay's keeper confirmed the safe state."""
+        self._tally.relay(self._name, energised=False, at=at)
+        self.post(access.Released(at))
+
+    def on_relay_lost(self, at: float, slug: str) -> None:
+        self.post(access.RelayFailed(at, slug))
+
+    async def record(self, kind: str, presentation: int | None, body: Mapping[str, object]) -> None:
+        """Raises JournalError `journal_unwritable`."""
+        self._tally.heartbeat.pending("journal", begun := time.monotonic())
+        await self._journal.append(kind, self._name, presentation, body)
+        self._tally.heartbeat.completed("journal", ended := time.monotonic())
+        self._tally.totals["journal_rows"] += 1
+        self._tally.metrics.journal_row(ended - begun)
+
+    async def run(self) -> None:
+        """Until cancelled; leaves the relay in its safe state."""
+        await self._handle(access.Armed(time.monotonic()))
+        try:
+            while True:
+                await self._handle(await self._next())
+        finally:
+            await asyncio.shield(self._relay.close())
+
+    async def _next(self) -> access.Event:
+        if self._events.empty():
+            self._tally.heartbeat.completed(f"portal:{self._name}", time.monotonic())
+        if self._portal.state != "unlocked":
+            return await self._events.get()
+        try:
+            return await asyncio.wait_for(self._events.get(), _TICK)
+        except TimeoutError:
+            return access.Tick(time.monotonic())
+
+    async def _handle(self, event: access.Event) -> None:
+        for action in self._portal.step(event):
+            match action:
+                case access.Record():
+                    await self._record(action)
+                case access.Unlock(presentation=presentation, seconds=seconds):
+                    await self._unlock(presentation, seconds)
+                case access.Release():
+                    await self._release()
+                case access.Prompt(presentation=presentation, slug=slug):
+                    self._settle(presentation, slug)
+                case access.Alarm(slug=slug):
+                    self._tally.alarm(self._name, slug)
+
+    async def _record(self, record: access.Record) -> None:
+        case = self._cases.get(record.presentation) if record.presentation else None
+        body = {**(case.evidence if case else {}), **record.body}
+        try:
+            await self.record(record.kind, record.presentation, body)
+        except JournalError as error:
+            self._tally.error(error)
+            await self._handle(access.RecordFailed(time.monotonic(), record.presentation, error.slug))
+            return
+        if record.kind == "granted" and record.presentation is not None:
+            await self._handle(access.Committed(time.monotonic(), record.presentation))
+
+    async def _unlock(self, presentation: int, seconds: float) -> None:
+        try:
+            at = await self._relay.pulse(seconds)
+        except HardwareError as error:
+            self._tally.error(error)
+            await self._handle(access.RelayFailed(time.monotonic(), error.slug))
+            self._settle(presentation, error.slug)
+            return
+        case = self._cases[presentation]
+        self._tally.relay(self._name, energised=True, at=at)
+        self._tally.metrics.face_to_relay(at - case.usable_at)
+        self._settle(presentation, "granted", at - case.usable_at)
+        await self._handle(access.Energised(at))
+
+    async def _release(self) -> None:
+        try:
+            await self._relay.release()
+        except HardwareError as error:
+            self._tally.error(error)
+            await self._handle(access.RelayFailed(time.monotonic(), error.slug))
+
+    def _settle(self, presentation: int, slug: str, face_to_relay: float | None = None) -> None:
+        case = self._cases.pop(presentation, None)
+        if case is not None:
+            outcome: Literal["granted", "denied"] = "granted" if slug == "granted" else "denied"
+            self.settled(Settled(presentation, outcome, slug, case.decision.rule, face_to_relay))

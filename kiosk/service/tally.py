@@ -1,0 +1,103 @@
+"""What the daemon counts and tells: metrics, the observers' feed, health and the log, in one place."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import structlog
+
+from kiosk import slugs
+from kiosk.errors import KioskError
+from kiosk.eye import messages
+from kiosk.heartbeat import Heartbeat
+from kiosk.metrics import Metrics
+from kiosk.settings import Settings
+from kiosk.web.feed import Feed
+
+_log = structlog.get_logger()
+
+
+class Tally:
+    """Event loop only. Nothing here decides anything."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, heartbeat: Heartbeat) -> None:
+        self._language = settings.site.language
+        self.metrics = metrics
+        self.heartbeat = heartbeat
+        self.feed = Feed(metrics.observer_dropped)
+        self.totals: Counter[str] = Counter()
+        self.by_reason: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.frames: dict[str, dict[str, int]] = {}
+        self._frames_before: dict[str, Counter[str]] = {}
+
+    def error(self, error: KioskError) -> None:
+        self.errors[error.slug] += 1
+        self.metrics.error(error.slug)
+        self.publish("error", slug=error.slug)
+        _log.warning("error", slug=error.slug, detail=error.detail, meaning=slugs.to_operator(error.slug, self._language))
+
+    def alarm(self, portal: str, slug: str) -> None:
+        self.errors[slug] += 1
+        self.metrics.error(slug)
+        self.publish("alarm", portal=portal, slug=slug)
+        _log.error("alarm", portal=portal, slug=slug, meaning=slugs.to_operator(slug, self._language))
+
+    def presentation_began(self, camera: str, presentation: int, at: float) -> None:
+        self.metrics.presentation(camera)
+        self.publish("presentation_began", camera=camera, presentation=presentation, at=at)
+
+    def told(self, presentation: int, slug: str) -> None:
+        self.metrics.gate_fired(slug)
+        self.publish("told", presentation=presentation, slug=slug, sentence=slugs.to_person(slug, self._language))
+
+    def presentation_finished(self, portal: str, summary: Mapping[str, object]) -> None:
+        outcome, reason = str(summary["outcome"]), str(summary["reason"])
+        self.totals["presentations"] += 1
+        self.totals["grants" if outcome == "granted" else "denials"] += 1
+        if outcome != "granted":
+            self.by_reason[reason] += 1
+        self.metrics.decision(portal, outcome, reason)
+        sentence = slugs.to_person(reason, self._language)
+        self.publish("presentation", portal=portal, time=time.strftime("%H:%M:%S"), sentence=sentence, **summary)
+        told = {key: value for key, value in summary.items() if key not in {"person", "began_at"} and value is not None}
+        _log.info("presentation", portal=portal, **told)
+
+    def relay(self, portal: str, *, energised: bool, at: float) -> None:
+        self.metrics.relay(portal, energised=energised)
+        self.totals["relay_pulses"] += energised
+        self.publish("relay", portal=portal, energised=energised, at=at)
+
+    def eye_started(self, camera: str, opened_at: float, restarts: int) -> None:
+        self.metrics.eye(camera, up=True)
+        self.totals["eye_restarts"] = max(self.totals["eye_restarts"], restarts)
+        self.publish("eye_started", camera=camera, opened_at=opened_at, at=time.monotonic())
+
+    def eye_lost(self, camera: str, slug: str, at: float) -> None:
+        self.metrics.eye(camera, up=False)
+        self.metrics.eye_restart(camera, slug)
+        self.publish("eye_lost", camera=camera, slug=slug, at=at)
+
+    def frame(self, camera: str, message: messages.Examined) -> None:
+        """An eye counts from its start; the totals go on over its restarts."""
+        seen = {"captured": message.captured, "dropped": message.dropped, "examined": message.examined}
+        known = self._frames_before.setdefault(camera, Counter())
+        before = self.frames.get(camera, {})
+        if seen["examined"] < before.get("examined", 0):
+            known.update(before)
+        for result, count in seen.items():
+            self.metrics.frames(camera, result, known[result] + count)
+        self.frames[camera] = seen
+        self.metrics.frame_seen(camera, message.at, message.stage_seconds)
+        self.heartbeat.completed(f"eye:{camera}", message.at)
+
+    def frame_totals(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for counts in (*self.frames.values(), *self._frames_before.values()):
+            total.update(counts)
+        return total
+
+    def publish(self, event: str, **fields: object) -> None:
+        self.feed.publish({"event": event, **fields})
