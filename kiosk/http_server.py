@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -24,7 +25,6 @@ async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], Non
 
     Raises ConfigurationError `address_in_use`.
     """
-    listener = _listen(host, port)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -34,8 +34,15 @@ async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], Non
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
-    ready(listener.getsockname()[1])
-    await _Server(config).serve(sockets=[listener])
+    server = _Server(config)
+    with _listen(host, port) as listener:
+        ready(listener.getsockname()[1])
+        try:
+            await server.serve(sockets=[listener])
+        except asyncio.CancelledError:
+            if server.started:
+                await server.shutdown(sockets=[listener])
+            raise
 
 
 def _listen(host: str, port: int) -> socket.socket:

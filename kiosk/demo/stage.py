@@ -35,7 +35,7 @@ class Stage:
     """Use as an async context manager: on entry sandbox and people are ready, on exit every process is gone."""
 
     def __init__(self, camera: str, *, page: bool, keep: Path | None = None, more: str = "") -> None:
-        self._camera = camera
+        self.camera = camera
         self._page = page
         self._keep = keep
         self._more = more
@@ -178,7 +178,7 @@ class Stage:
         quoted = {key: msgspec.json.encode(str(value)).decode() for key, value in {
             "state": self.folder / "state",
             "models": SiteSettings().models_dir,
-            "camera": self._camera,
+            "camera": self.camera,
             "endpoint": legacy.endpoint,
             "id": legacy.secret_id_file,
             "key": legacy.secret_key_file,

@@ -18,7 +18,9 @@ def build_recogniser(settings: TencentLegacySettings, observe: Callable[[str, st
     """
     for name in ("appid", "group_ids"):
         if not getattr(settings, name):
-            raise ConfigurationError("configuration_invalid", f"tencent_legacy.{name} is empty; it stands in the vendor's console")
+            raise ConfigurationError(
+                "configuration_invalid", f"tencent_legacy.{name} is empty; it stands in the vendor's console"
+            )
     credentials = Credentials(secret(settings.secret_id_file), secret(settings.secret_key_file))
     client = LegacyClient(settings, credentials, Transport(settings.endpoint, settings.ca_file), observe=observe)
-    return LegacyRecogniser(client, settings)
+    return LegacyRecogniser(client, threshold=settings.threshold, margin=settings.margin)

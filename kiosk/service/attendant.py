@@ -38,6 +38,7 @@ class Visit:
     began_at: float
     told: str = "looking"
     shot: Shot | None = None
+    shot_at: float = 0.0
     verdict: Verdict | None = None
     settled: Settled | None = None
     gone: bool = False
@@ -113,7 +114,7 @@ class Attendant:
         visit = self._visits.get(shot.probe.presentation)
         if visit is None or visit.settled is not None and visit.settled.outcome == "granted":
             return
-        visit.shot = shot
+        visit.shot, visit.shot_at = shot, time.monotonic()
         self._spawn(self._recognise(visit, shot))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -126,7 +127,7 @@ class Attendant:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
         self._tally.heartbeat.pending("recognition", time.monotonic())
         visit.verdict = verdict = await self._verdict(shot, expires_at)
-        self._tally.heartbeat.completed("recognition", time.monotonic())
+        self._tally.heartbeat.completed("recognition")
         facts = Facts(
             portal=self._name,
             verdict=verdict,
@@ -209,6 +210,7 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
         "score": verdict.score if isinstance(verdict, Match | NonMatch) else None,
         "rule": settled.rule if settled else None,
         "attempts": shot.attempt if shot else 0,
+        "face_to_probe_ms": 1000 * (visit.shot_at - shot.usable_at) if shot else None,
         "face_to_relay_ms": settled.face_to_relay * 1000 if settled and settled.face_to_relay is not None else None,
     }
 

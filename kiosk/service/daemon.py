@@ -56,6 +56,8 @@ class Daemon:
         self._settings = settings
         self._policy = Policy.compile(settings.rules)
         self._heartbeat = Heartbeat()
+        self._heartbeat.register("journal", 10.0)
+        self._heartbeat.register("recognition", settings.tencent_legacy.deadline + 5.0)
         self._tally = Tally(settings, Metrics(__version__), self._heartbeat)
         self._notifier = Notifier()
         self._stop = asyncio.Event()
@@ -74,7 +76,7 @@ class Daemon:
             journal = await Journal.open(self._settings.journal_path)
             stack.push_async_callback(journal.close)
             await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
-            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.metrics.cloud_request)
+            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.cloud_call)
             stack.push_async_callback(recogniser.close)
             for name, portal in self._settings.portals.items():
                 await self._open_portal(name, portal, journal, recogniser)
@@ -109,7 +111,7 @@ class Daemon:
             name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline
         )
         self._attendants[settings.camera] = attendant
-        self._heartbeat.register(f"portal:{name}", 5.0)
+        self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant)
         attendant.watch(eye)
 
@@ -157,7 +159,7 @@ class Daemon:
 
         def listening(port: int) -> None:
             address = f"http://{web.host}:{port}"
-            self._notifier.notify(f"X_KIOSK_WEB={address}")
+            self._notifier.web(address)
             _log.info("serving", health=f"{address}/health", metrics=f"{address}/metrics")
 
         await http_server.serve(create_app(self, page=web.page, events=web.events), web.host, web.port, listening)
@@ -169,7 +171,7 @@ class Daemon:
             stale = self._heartbeat.stale(now)
             if stale:
                 _log.error("stale", stages=stale)
-            self._notifier.beat(stale, now)
+            self._notifier.beat(now, healthy=not stale)
             self._notifier.status(self._sentence())
             await asyncio.sleep(_BEAT_EVERY)
 
@@ -200,7 +202,7 @@ class Daemon:
                 name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts} for name, eye in self._eyes.items()
             },
             "portals": {name: {"state": door.state} for name, door in self._doors.items()},
-            "frames": self._tally.frame_totals(),
+            "frames": self._tally.frames,
             "totals": self._tally.totals,
             "by_reason": self._tally.by_reason,
             "errors": self._tally.errors,

@@ -70,7 +70,7 @@ class Door:
         if isinstance(event, access.Decided):
             self._cases[event.presentation] = _Case(event.decision, evidence or {}, usable_at or event.at)
         if self._events.empty():
-            self._tally.heartbeat.pending(f"portal:{self._name}", time.monotonic())
+            self._tally.heartbeat.pending(f"portal {self._name}", time.monotonic())
         self._events.put_nowait(event)
 
     def on_release(self, at: float, _why: str) -> None:
@@ -85,9 +85,9 @@ class Door:
         """Raises JournalError `journal_unwritable`."""
         self._tally.heartbeat.pending("journal", begun := time.monotonic())
         await self._journal.append(kind, self._name, presentation, body)
-        self._tally.heartbeat.completed("journal", ended := time.monotonic())
+        self._tally.heartbeat.completed("journal")
         self._tally.totals["journal_rows"] += 1
-        self._tally.metrics.journal_row(ended - begun)
+        self._tally.metrics.journal_row(time.monotonic() - begun)
 
     async def run(self) -> None:
         """Until cancelled; leaves the relay in its safe state."""
@@ -100,7 +100,7 @@ class Door:
 
     async def _next(self) -> access.Event:
         if self._events.empty():
-            self._tally.heartbeat.completed(f"portal:{self._name}", time.monotonic())
+            self._tally.heartbeat.completed(f"portal {self._name}")
         if self._portal.state != "unlocked":
             return await self._events.get()
         try:

@@ -30,8 +30,12 @@ class Tally:
         self.totals: Counter[str] = Counter()
         self.by_reason: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
-        self.frames: dict[str, dict[str, int]] = {}
-        self._frames_before: dict[str, Counter[str]] = {}
+        self.frames: Counter[str] = Counter()
+        self._counted: dict[str, dict[str, int]] = {}
+
+    def cloud_call(self, interface: str, code: str, seconds: float) -> None:
+        self.totals["cloud_calls"] += 1
+        self.metrics.cloud_request(interface, code, seconds)
 
     def error(self, error: KioskError) -> None:
         self.errors[error.slug] += 1
@@ -77,27 +81,18 @@ class Tally:
 
     def eye_lost(self, camera: str, slug: str, at: float) -> None:
         self.metrics.eye(camera, up=False)
-        self.metrics.eye_restart(camera, slug)
+        self.metrics.eye_lost(camera, slug)
         self.publish("eye_lost", camera=camera, slug=slug, at=at)
 
     def frame(self, camera: str, message: messages.Examined) -> None:
-        """An eye counts from its start; the totals go on over its restarts."""
-        seen = {"captured": message.captured, "dropped": message.dropped, "examined": message.examined}
-        known = self._frames_before.setdefault(camera, Counter())
-        before = self.frames.get(camera, {})
-        if seen["examined"] < before.get("examined", 0):
-            known.update(before)
-        for result, count in seen.items():
-            self.metrics.frames(camera, result, known[result] + count)
-        self.frames[camera] = seen
-        self.metrics.frame_seen(camera, message.at, message.stage_seconds)
-        self.heartbeat.completed(f"eye:{camera}", message.at)
-
-    def frame_totals(self) -> Counter[str]:
-        total: Counter[str] = Counter()
-        for counts in (*self.frames.values(), *self._frames_before.values()):
-            total.update(counts)
-        return total
+        """An eye counts from its own start; a smaller count than before is a new eye's."""
+        counts = {"captured": message.captured, "dropped": message.dropped, "examined": message.examined}
+        before = self._counted.get(camera, {})
+        restarted = message.examined < before.get("examined", 0)
+        more = counts if restarted else {result: count - before.get(result, 0) for result, count in counts.items()}
+        self._counted[camera] = counts
+        self.frames.update(more)
+        self.metrics.frame(camera, message.at, more, message.stage_seconds)
 
     def publish(self, event: str, **fields: object) -> None:
         self.feed.publish({"event": event, **fields})

@@ -1,0 +1,47 @@
+"""`scripts/bench [COMMAND] [--json FILE]`: every benchmark of the project is a sub-command; without one, all run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiosk.bench import door as door_bench
+from kiosk.bench import frames as frames_bench
+from kiosk.bench.report import Report
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")
+_report = Report()
+
+
+@app.callback(invoke_without_command=True)
+def choose(
+    context: typer.Context,
+    json: Annotated[Path | None, typer.Option(help="Also write what was printed to this file.")] = None,
+) -> None:
+    """All benchmarks, or the one named."""
+    if json is not None:
+        context.call_on_close(lambda: _report.write(json))
+    if context.invoked_subcommand is None:
+        frames()
+        door()
+
+
+@app.command()
+def frames(count: Annotated[int, typer.Option(help="Frames measured at each size.")] = 150) -> None:
+    """Milliseconds a frame by stage, with one face, at three sizes."""
+    frames_bench.measure(_report, count)
+
+
+@app.command()
+def door(
+    rounds: Annotated[int, typer.Option(help="How often the scene is played.")] = 3,
+    idle: Annotated[float, typer.Option(help="Seconds of the empty hall for idle CPU.")] = 10.0,
+) -> None:
+    """Face to relay, start-up to READY, memory, and idle CPU of the running daemon."""
+    asyncio.run(door_bench.measure(_report, rounds, idle))
+
+
+app()

@@ -1,0 +1,116 @@
+"""A scripted entrance hall as a camera: people walk up, look and leave, in real time."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kiosk.capture import hall, motion, script
+from kiosk.capture.cutout import CutOut, cut_out
+from kiosk.capture.frame import Frame, Image, Pacer
+from kiosk.capture.script import Act, Scene
+from kiosk.errors import CameraError
+from kiosk.settings import CameraSettings
+
+
+class SceneCamera:
+    """Renders a scene at the pace of `settings.fps`. Threads: as for Source."""
+
+    def __init__(self, name: str, scene: Scene, settings: CameraSettings, origin: float | None) -> None:
+        self._stage = Stage(scene, settings.width, settings.height)
+        self._pacer = Pacer(origin, settings.fps)
+        self.opened_at = self._pacer.origin
+        self.width = settings.width
+        self.height = settings.height
+        self.fps = settings.fps
+        self._name = name
+        self._scene = scene
+        self._loop = settings.loop
+
+    def read(self) -> Frame:
+        index, due = self._pacer.wait()
+        elapsed = index / self.fps
+        if elapsed >= self._scene.seconds and not self._loop:
+            raise CameraError("source_ended", f"the scene is over after {self._scene.seconds:g} s")
+        return Frame(self._name, index, due, self._stage.render(elapsed, index))
+
+    def close(self) -> None:
+        self._pacer.close()
+
+
+class Stage:
+    """Draws any moment of a scene in frames of `width` × `height` pixels. Not thread-safe.
+
+    People are cut out when first needed, in the empty hall before their act, and kept for the next round.
+    Raises CameraError `source_invalid` where the pictures of the people are missing.
+    """
+
+    def __init__(self, scene: Scene, width: int, height: int) -> None:
+        self._scene = scene
+        self._hall = hall.paint(width, height)
+        self._noise = hall.noise(width, height)
+        self._people: dict[tuple[object, ...], CutOut] = {}
+        self._cast(scene.acts[0])
+
+    def render(self, t: float, grain: int) -> Image:
+        """The picture `t` seconds after the scene was first started; `grain` chooses the noise."""
+        picture = self._hall.copy()
+        acts = self._scene.acts_at(t)
+        if not acts:
+            self._cast(self._scene.next_act(t))
+        for act in acts:
+            spots = motion.places(act, t % self._scene.seconds - act.at)
+            for person, place in zip(self._cast(act), spots, strict=True):
+                _draw(picture, person, place)
+        return self._with_noise(picture, grain)
+
+    def _cast(self, act: Act) -> list[CutOut]:
+        return [self._person(act, person) for person in act.people]
+
+    def _person(self, act: Act, person: str) -> CutOut:
+        key = (person, act.view, act.face, act.blur, act.brightness)
+        if key not in self._people:
+            self._people[key] = cut_out(act, person, self._hall.shape[0])
+        return self._people[key]
+
+    def _with_noise(self, picture: Image, grain: int) -> Image:
+        height, width = picture.shape[:2]
+        # Two steps without a common divisor: no corner comes again for as many frames as there are corners.
+        down, right = divmod(grain * 1597 % hall.NOISE_ROOM**2, hall.NOISE_ROOM)
+        cv2.add(picture, self._noise[down : down + height, right : right + width], dst=picture)
+        return picture
+
+
+def open_scene(name: str, scene: str, settings: CameraSettings, origin: float | None) -> SceneCamera:
+    """Opens `demo` or a scene's TOML file. Raises CameraError as `script.load` and `Stage` do."""
+    return SceneCamera(name, script.load(scene), settings, origin)
+
+
+def _draw(picture: Image, person: CutOut, place: motion.Place) -> None:
+    """Blends one person into the picture; touches only the rectangle they cover."""
+    height, width = picture.shape[:2]
+    scale = place.face * height / person.face
+    level = person.level(scale)
+    factor = scale / level.scale
+    left = round(place.x * width - level.anchor[0] * factor)
+    top = round(place.y * height - level.anchor[1] * factor)
+    sprite = _sized(level.pixels, factor, height - top)
+    bounds = [round(share * side) for share, side in zip(place.seen_through, (width, height) * 2, strict=True)]
+    x0, y0 = max(left, bounds[0]), max(top, bounds[1])
+    x1, y1 = min(left + sprite.shape[1], bounds[2]), min(top + sprite.shape[0], bounds[3])
+    if x0 >= x1 or y0 >= y1:
+        return
+    part = sprite[y0 - top : y1 - top, x0 - left : x1 - left]
+    under = picture[y0:y1, x0:x1]
+    through = cv2.cvtColor(cv2.extractChannel(part, 3), cv2.COLOR_GRAY2BGR)
+    cv2.multiply(under, through, dst=under, scale=1 / 255)
+    cv2.add(under, cv2.cvtColor(part, cv2.COLOR_BGRA2BGR), dst=under)
+
+
+def _sized(pixels: Image, factor: float, room: int) -> Image:
+    """The upper part of a sprite that fits into `room` rows, scaled."""
+    rows = min(max(int(room / factor) + 1, 1), pixels.shape[0])
+    if abs(factor - 1) < 1e-3:
+        return pixels[:rows]
+    size = max(round(pixels.shape[1] * factor), 1), max(round(rows * factor), 1)
+    return np.asarray(cv2.resize(pixels[:rows], size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

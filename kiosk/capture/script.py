@@ -1,0 +1,142 @@
+"""The script of a scene: who walks up when, how, and what the door should say to it.
+
+No OpenCV and no numpy here: whoever plays a scene to the daemon reads it as well, to know what to expect.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kiosk.errors import CameraError
+from kiosk.slugs import TABLE
+
+PACKAGED = ("demo",)
+
+Person = Annotated[str, Meta(pattern=r"^P\d{3}$")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Act(Struct, frozen=True, forbid_unknown_fields=True):
+    """One appearance. Times in seconds, `at` since the scene's start; lengths as shares of the picture.
+
+    `face`: height of the face where the person stands, as a share of the picture's height; 0.3 is a metre away.
+    `x`: where the person stands, from the left. `beside`: who comes along (`with` in the file).
+    `view`: `profile` shows the head from the side. `move`: `approach` comes through the door, stands and
+    looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
+    `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
+    `expect`: `grant:PERSON` or `deny:SLUG`.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    at: Annotated[float, Meta(ge=0)]
+    lasts: Annotated[float, Meta(ge=1, le=60)]
+    person: Person
+    expect: Annotated[str, Meta(pattern="^(grant|deny):")]
+    beside: Person | None = msgspec.field(name="with", default=None)
+    face: Annotated[float, Meta(ge=0.02, le=0.6)] = 0.32
+    x: Share = 0.5
+    view: Literal["front", "profile"] = "front"
+    move: Literal["approach", "across"] = "approach"
+    leave: Literal["past", "back"] = "past"
+    blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
+    brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
+
+    @property
+    def ends(self) -> float:
+        return self.at + self.lasts
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        return (self.person,) if self.beside is None else (self.person, self.beside)
+
+    @property
+    def granted(self) -> str | None:
+        """The person who should be let in, None where the door should stay shut."""
+        kind, _, who = self.expect.partition(":")
+        return who if kind == "grant" else None
+
+    @property
+    def refused(self) -> str | None:
+        """The slug of the refusal to expect, None where the person should be let in."""
+        kind, _, slug = self.expect.partition(":")
+        return slug if kind == "deny" else None
+
+
+class Scene(Struct, frozen=True, forbid_unknown_fields=True):
+    """A scene repeats every `seconds`. `enrolled` are the people the door should know."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=80)]
+    seconds: Annotated[float, Meta(gt=0, le=3600)]
+    enrolled: tuple[Person, ...]
+    acts: Annotated[tuple[Act, ...], Meta(min_length=1)]
+
+    def acts_at(self, t: float) -> list[Act]:
+        """The acts in view `t` seconds after the scene was first started."""
+        now = t % self.seconds
+        return [act for act in self.acts if act.at <= now < act.ends]
+
+    def next_act(self, t: float) -> Act:
+        """The act that comes into view next after `t`, in this round or the following one."""
+        now = t % self.seconds
+        return next((act for act in self.acts if act.at >= now), self.acts[0])
+
+
+def load(name_or_path: str) -> Scene:
+    """Reads `demo`, or a TOML file.
+
+    Raises CameraError: `camera_missing` where there is no such file, `source_invalid` for a mistake in it;
+    the detail names the key and says what would be right.
+    """
+    try:
+        table = tomllib.loads(_text(name_or_path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CameraError("source_invalid", f"scene {name_or_path} is not TOML: {error}") from error
+    try:
+        scene = msgspec.convert(table, Scene)
+    except msgspec.ValidationError as error:
+        raise CameraError("source_invalid", f"scene {name_or_path}: {_sentence(str(error))}") from error
+    for mistake in _mistakes(scene):
+        raise CameraError("source_invalid", f"scene {name_or_path}: {mistake}")
+    return msgspec.structs.replace(scene, acts=tuple(sorted(scene.acts, key=lambda act: act.at)))
+
+
+def _text(name_or_path: str) -> str:
+    if name_or_path in PACKAGED:
+        return resources.files("kiosk.capture").joinpath("scenes", f"{name_or_path}.toml").read_text(encoding="utf-8")
+    try:
+        return Path(name_or_path).expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise CameraError(
+            "camera_missing", f"scene {name_or_path}: {error.strerror}; write scene:demo or scene: and the path of a TOML file"
+        ) from error
+
+
+def _sentence(message: str) -> str:
+    """The library's message; an unknown key gets the nearest right one added."""
+    unknown = re.search(r"unknown field `(.*?)`", message)
+    if unknown is None:
+        return message
+    struct = Act if "$.acts" in message else Scene
+    near = difflib.get_close_matches(unknown[1], struct.__struct_encode_fields__, n=1, cutoff=0.0)
+    return f"{message}; did you mean `{near[0]}`?"
+
+
+def _mistakes(scene: Scene) -> Iterator[str]:
+    for number, act in enumerate(scene.acts):
+        where = f"$.acts[{number}] ({act.name})"
+        if act.ends > scene.seconds:
+            yield f"{where}: `at` + `lasts` is {act.ends:g}, which must not be over `seconds`, {scene.seconds:g}"
+        if act.refused is not None and act.refused not in TABLE:
+            near = difflib.get_close_matches(act.refused, TABLE, n=1, cutoff=0.0)
+            yield f"{where}: `expect` names no known slug: `{act.refused}`; did you mean `{near[0]}`?"
+        if act.granted is not None and (act.granted not in scene.enrolled or act.granted not in act.people):
+            yield f"{where}: `expect` grants `{act.granted}`, who must be `enrolled` and the act's `person`"

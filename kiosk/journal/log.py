@@ -1,0 +1,195 @@
+"""The audit journal: hash-chained rows in SQLite, on disk before anything they allow happens.
+
+Changing, removing or reordering rows breaks the chain from there on. Cutting off the newest rows
+does not: that shows only against a head hash noted elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from kiosk.errors import JournalError
+
+GENESIS = "0" * 64
+"""What the first row names as its predecessor."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (
+    seq INTEGER PRIMARY KEY,
+    wall TEXT NOT NULL,
+    monotonic REAL NOT NULL,
+    boot TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    portal TEXT NOT NULL,
+    presentation INTEGER,
+    body TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT
+"""
+_COLUMNS = "seq, wall, monotonic, boot, kind, portal, presentation, body, previous, hash"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """`wall`: ISO 8601 UTC; `monotonic`: seconds since `boot`; `body`: canonical JSON; `hash`: over all else."""
+
+    seq: int
+    wall: str
+    monotonic: float
+    boot: str
+    kind: str
+    portal: str
+    presentation: int | None
+    body: str
+    previous: str
+    hash: str
+
+    def computed_hash(self) -> str:
+        """SHA-256 in hex over the canonical JSON array of every field before `hash`."""
+        fields = msgspec.structs.astuple(self)[:-1]
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """`head`: the newest row's hash, worth noting elsewhere; `bad_seq` and `why` name the first break."""
+
+    rows: int
+    ok: bool
+    head: str
+    bad_seq: int | None = None
+    why: str = ""
+
+
+class Journal:
+    """One writer. Event loop only; SQLite runs in a thread of its own, so a slow card never stalls the loop."""
+
+    def __init__(self, path: Path, lock: IO[bytes], thread: ThreadPoolExecutor) -> None:
+        self._path = path
+        self._lock = lock
+        self._thread = thread
+        self._boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self._database: sqlite3.Connection | None = None
+        self._last_seq = 0
+        self._head = GENESIS
+
+    @classmethod
+    async def open(cls, path: Path) -> Journal:
+        """Creates what is missing. Raises JournalError `journal_unwritable`, or `journal_broken` where the newest row is false."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            lock = path.with_name(path.name + ".lock").open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise JournalError("journal_unwritable", f"{path}: another kiosk is writing it") from error
+        except OSError as error:
+            raise JournalError("journal_unwritable", f"{path}: {error.strerror}") from error
+        journal = cls(path, lock, ThreadPoolExecutor(1, thread_name_prefix="journal"))
+        try:
+            await journal._in_thread(journal._connect)
+        except JournalError:
+            await journal.close()
+            raise
+        return journal
+
+    @property
+    def head(self) -> str:
+        return self._head
+
+    async def append(self, kind: str, portal: str, presentation: int | None, body: Mapping[str, object]) -> Row:
+        """Returns once the row is committed and synced. Raises JournalError `journal_unwritable`."""
+        text = msgspec.json.encode(body, order="sorted").decode()
+        return await self._in_thread(self._append, kind, portal, presentation, text)
+
+    async def close(self) -> None:
+        if self._database is not None:
+            await self._in_thread(self._database.close)
+            self._database = None
+        self._thread.shutdown()
+        self._lock.close()
+
+    async def _in_thread(self, work: Any, *arguments: object) -> Any:
+        try:
+            # A commit under way is never abandoned half: the caller may be cancelled, the row is not.
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
+        except sqlite3.Error as error:
+            raise JournalError("journal_unwritable", f"{self._path}: {error}") from error
+
+    def _connect(self) -> None:
+        self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute(_SCHEMA)
+        newest = self._database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608 (constants)
+        if newest is not None:
+            row = Row(*newest)
+            if row.hash != row.computed_hash():
+                raise JournalError("journal_broken", f"{self._path}: row {row.seq} does not have its hash; `kiosk journal verify`")
+            self._last_seq, self._head = row.seq, row.hash
+
+    def _append(self, kind: str, portal: str, presentation: int | None, body: str) -> Row:
+        assert self._database is not None
+        wall = datetime.now(UTC).isoformat(timespec="milliseconds")
+        unsigned = Row(self._last_seq + 1, wall, time.monotonic(), self._boot, kind, portal, presentation, body, self._head, "")
+        row = msgspec.structs.replace(unsigned, hash=unsigned.computed_hash())
+        places = ", ".join("?" * len(Row.__struct_fields__))
+        self._database.execute(f"INSERT INTO journal VALUES ({places})", msgspec.structs.astuple(row))  # noqa: S608 (constants)
+        self._last_seq, self._head = row.seq, row.hash
+        return row
+
+
+def tail(path: Path, count: int) -> list[Row]:
+    """The newest `count` rows, oldest first, while a daemon may be writing. Raises JournalError `journal_broken`."""
+    with closing(_reader(path)) as database:
+        newest = database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT ?", (count,))  # noqa: S608 (constants)
+        return [Row(*fields) for fields in _rows(path, newest)][::-1]
+
+
+def verify(path: Path) -> Verification:
+    """Recomputes the whole chain, row by row. Raises JournalError `journal_broken` where the file cannot be read at all."""
+    previous, count = GENESIS, 0
+    with closing(_reader(path)) as database:
+        for fields in _rows(path, database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq")):  # noqa: S608 (constants)
+            row = Row(*fields)
+            count += 1
+            why = _fault(row, count, previous)
+            if why:
+                return Verification(count, ok=False, head=previous, bad_seq=row.seq, why=why)
+            previous = row.hash
+    return Verification(count, ok=True, head=previous)
+
+
+def _fault(row: Row, number: int, previous: str) -> str:
+    if row.seq != number:
+        return f"row {number} is missing"
+    if row.previous != previous:
+        return "does not follow the row before it"
+    if row.hash != row.computed_hash():
+        return "was changed after it was written"
+    return ""
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise JournalError("journal_broken", f"{path} is no file")
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _rows(path: Path, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from cursor
+    except sqlite3.Error as error:
+        raise JournalError("journal_broken", f"{path}: {error}") from error

@@ -1,0 +1,112 @@
+"""What Prometheus may read: names by its own practice, base units, and never a person.
+
+`kiosk_gate_fired_total` starts at 0 for every gate, so that one that never fires can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from kiosk.slugs import ADVICE
+
+_FACE_TO_RELAY = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+_STAGE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25)
+_CLOUD = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0)
+_COMMIT = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Metrics:
+    """One registry of its own, no globals. Any thread."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        Gauge("kiosk_build_info", "The running version; always 1.", ["version"], registry=registry).labels(version).set(1)
+        self._decisions = Counter(
+            "kiosk_decisions_total", "Presentations by how they ended.", ["portal", "outcome", "reason"], registry=registry
+        )
+        self._presentations = Counter("kiosk_presentations_total", "People who appeared.", ["camera"], registry=registry)
+        self._face_to_relay = Histogram(
+            "kiosk_face_to_relay_seconds",
+            "From a presentation's first usable frame to the energised relay.",
+            buckets=_FACE_TO_RELAY,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "kiosk_stage_seconds", "Work on one frame, by stage.", ["camera", "stage"], buckets=_STAGE, registry=registry
+        )
+        self._frames = Counter(
+            "kiosk_frames_total", "Frames captured, dropped for a newer one, examined.", ["camera", "result"], registry=registry
+        )
+        self._frame_at = Gauge(
+            "kiosk_last_frame_monotonic_seconds", "Capture time of the newest examined frame.", ["camera"], registry=registry
+        )
+        self._gates = Counter("kiosk_gate_fired_total", "Times people were told to mend something.", ["gate"], registry=registry)
+        self._cloud = Counter("kiosk_cloud_requests_total", "Calls by their outcome.", ["interface", "code"], registry=registry)
+        self._cloud_seconds = Histogram(
+            "kiosk_cloud_request_seconds", "Time of one call.", ["interface"], buckets=_CLOUD, registry=registry
+        )
+        self._eye_up = Gauge("kiosk_eye_up", "1 while the camera's eye is watching.", ["camera"], registry=registry)
+        self._eye_deaths = Counter("kiosk_eye_deaths_total", "Eyes lost, by reason.", ["camera", "reason"], registry=registry)
+        self._energised = Gauge("kiosk_relay_energised", "1 while the relay is energised.", ["portal"], registry=registry)
+        self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
+        self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
+        self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
+        self._dropped = Counter(
+            "kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry
+        )
+        self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
+        for gate in ADVICE:
+            self._gates.labels(gate)
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def decision(self, portal: str, outcome: str, reason: str) -> None:
+        self._decisions.labels(portal, outcome, reason).inc()
+
+    def presentation(self, camera: str) -> None:
+        self._presentations.labels(camera).inc()
+
+    def face_to_relay(self, seconds: float) -> None:
+        self._face_to_relay.observe(seconds)
+
+    def frame(self, camera: str, at: float, counts: Mapping[str, int], stage_seconds: Mapping[str, float]) -> None:
+        """`counts`: how many more were captured, dropped, examined."""
+        self._frame_at.labels(camera).set(at)
+        for result, count in counts.items():
+            self._frames.labels(camera, result).inc(count)
+        for stage, seconds in stage_seconds.items():
+            self._stages.labels(camera, stage).observe(seconds)
+
+    def gate_fired(self, gate: str) -> None:
+        self._gates.labels(gate).inc()
+
+    def cloud_request(self, interface: str, code: str, seconds: float) -> None:
+        self._cloud.labels(interface, code).inc()
+        self._cloud_seconds.labels(interface).observe(seconds)
+
+    def eye(self, camera: str, *, up: bool) -> None:
+        self._eye_up.labels(camera).set(up)
+
+    def eye_lost(self, camera: str, reason: str) -> None:
+        self._eye_deaths.labels(camera, reason).inc()
+
+    def relay(self, portal: str, *, energised: bool) -> None:
+        self._energised.labels(portal).set(energised)
+        if energised:
+            self._pulses.labels(portal).inc()
+
+    def journal_row(self, seconds: float) -> None:
+        self._rows.inc()
+        self._commit.observe(seconds)
+
+    def observer_dropped(self) -> None:
+        self._dropped.inc()
+
+    def error(self, slug: str) -> None:
+        self._errors.labels(slug).inc()

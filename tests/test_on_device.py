@@ -1,0 +1,131 @@
+"""Matching and calibration on the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from kiosk.errors import ContractViolation
+from kiosk.recognition.on_device.calibration import KNOTS, confidence
+from kiosk.recognition.on_device.matching import DIMENSIONS, Index, unit_vector
+
+GROUPS = ("staff", "guests", "night")
+
+
+def face(seed: int) -> bytes:
+    vector = np.random.default_rng(seed).normal(size=DIMENSIONS)
+    return (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
+
+
+def cosine(one: bytes, other: bytes) -> float:
+    return float(np.frombuffer(one, "<f4").astype(float) @ np.frombuffer(other, "<f4").astype(float))
+
+
+class Enrolment(RuleBasedStateMachine):
+    """The index against a plain list of everything, under any order of adding and removing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Index()
+        self.faces: list[tuple[str, str, bytes]] = []
+        self.groups: dict[str, set[str]] = {}
+
+    @rule(person=st.sampled_from("abcdef"), groups=st.sets(st.sampled_from(GROUPS), max_size=2), seed=st.integers(0, 40))
+    def add(self, person: str, groups: set[str], seed: int) -> None:
+        self.index.add(person, groups, f"f{len(self.faces)}", face(seed))
+        self.faces.append((person, f"f{len(self.faces)}", face(seed)))
+        for group in groups:
+            self.groups.setdefault(group, set()).add(person)
+
+    @rule(person=st.sampled_from("abcdef"))
+    def remove(self, person: str) -> None:
+        kept = [known for known in self.faces if known[0] != person]
+        assert self.index.remove(person) == len(self.faces) - len(kept)
+        self.faces = kept
+        for members in self.groups.values():
+            members.discard(person)
+
+    @rule(seed=st.integers(0, 40), groups=st.sets(st.sampled_from(GROUPS)), top=st.integers(1, 5))
+    def search(self, seed: int, groups: set[str], top: int) -> None:
+        best: dict[str, float] = {}
+        for person, _, embedding in self.faces:
+            if any(person in self.groups.get(group, ()) for group in groups):
+                best[person] = max(best.get(person, -2.0), cosine(face(seed), embedding))
+        hits = self.index.search(face(seed), groups, top)
+        expected = sorted(best.values(), reverse=True)[:top]
+        assert [hit.cosine for hit in hits] == pytest.approx(expected, abs=1e-5)
+        assert all(best[hit.person] == pytest.approx(hit.cosine, abs=1e-5) for hit in hits)
+        assert len({hit.person for hit in hits}) == len(hits)
+        for hit in hits:
+            of_face = {name: (person, embedding) for person, name, embedding in self.faces}[hit.face]
+            assert of_face[0] == hit.person
+
+    @invariant()
+    def counts(self) -> None:
+        assert len(self.index) == len(self.faces)
+        assert self.index.groups == set(self.groups)
+        assert {group: self.index.group_size(group) for group in self.groups} == {g: len(m) for g, m in self.groups.items()}
+
+
+TestEnrolment = Enrolment.TestCase
+TestEnrolment.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+def test_a_thousand_faces_and_the_one_that_is_meant() -> None:
+    index = Index()
+    for number in range(1_000):
+        index.add(f"p{number}", ["staff"], f"f{number}", face(number))
+    best, *others = index.search(face(711), ["staff"])
+    assert (best.person, best.face, round(best.cosine, 5)) == ("p711", "f711", 1.0)
+    assert len(others) == 4
+    assert index.search(face(711), ["elsewhere"]) == []
+    index.remove("p711")
+    assert index.search(face(711), ["staff"])[0].cosine < 0.5
+
+
+@pytest.mark.parametrize(
+    "embedding",
+    [
+        b"",
+        face(1)[:-4],
+        face(1) + bytes(4),
+        bytes(4 * DIMENSIONS),
+        (np.frombuffer(face(1), "<f4") * 2).tobytes(),
+        np.full(DIMENSIONS, np.nan, "<f4").tobytes(),
+        np.full(DIMENSIONS, np.inf, "<f4").tobytes(),
+    ],
+)
+def test_what_is_no_unit_vector_is_refused(embedding: bytes) -> None:
+    with pytest.raises(ContractViolation, match="eye_contract"):
+        unit_vector(embedding)
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_confidence_rises_with_the_cosine(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert 0 <= confidence(low) <= confidence(high) <= 100
+
+
+@pytest.mark.parametrize(
+    ("at", "least", "most"),
+    [
+        (0.363, 55, 60),
+        (0.42, 60, 72),
+        (0.419, 60, 72),
+        (0.5, 80, 85),
+        (0.6, 88, 90),
+        (0.95, 97, 99),
+        (0.13, 0, 40),
+        (1.00001, 100, 100),
+    ],
+)
+def test_confidence_stands_where_it_should(at: float, least: float, most: float) -> None:
+    assert least <= confidence(at) <= most
+
+
+def test_the_knots_rise() -> None:
+    for axis in zip(*KNOTS, strict=True):
+        assert list(axis) == sorted(set(axis))

@@ -1,0 +1,726 @@
+"""The older host's client: signatures, codes, requests as the vendor's own code sends them, and every way a cloud can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from kiosk import slugs
+from kiosk.domain import Box, Candidate, Face, Match, NonMatch, Probe, QualityReport
+from kiosk.errors import (
+    ClockRejected,
+    ConfigurationError,
+    ContractViolation,
+    ProbeRejected,
+    RecogniserError,
+    Throttled,
+    Transient,
+    Unauthorised,
+)
+from kiosk.recognition.judging import judge
+from kiosk.recognition.tencent import codes, legacy
+from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
+from kiosk.recognition.tencent.legacy_messages import MAX_BODY, Identified, read
+from kiosk.recognition.tencent.signing import Credentials, LegacySignature, sign_legacy
+from kiosk.recognition.tencent.transport import MAX_ANSWER, Answer, Payload, Transport
+from kiosk.settings import TencentLegacySettings
+
+DATA = Path(__file__).parent / "data" / "tencent"
+VECTORS = json.loads((DATA / "legacy_vectors.json").read_text())
+KEYS = Credentials("AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000")
+FROZEN, RANDOM = 1_700_000_000, 123_456_789
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) + b"\r\n--\xff\xd9"
+
+
+# --- signatures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"][:20])
+def test_signatures_equal_the_vendors_byte_for_byte(vector: dict[str, str]) -> None:
+    plain = dict(item.split("=") for item in vector["plain"].split("&"))
+    signed = sign_legacy(
+        Credentials(plain["k"], vector["secret_key"]),
+        appid=plain["a"],
+        bucket=plain["b"],
+        now=int(plain["t"]),
+        nonce=int(plain["r"]),
+        lifetime=int(plain["e"]) - int(plain["t"]),
+    )
+    assert signed == vector["sign"]
+
+
+def test_a_signature_is_verified_in_any_field_order() -> None:
+    plain = f"a=1&b=x&k={KEYS.secret_id}&t=5&e=305".encode()  # the vendor's Java package: no r, no f
+    digest = legacy_digest(plain)
+    signature = LegacySignature.parse(base64.b64encode(digest + plain).decode())
+    assert (signature.appid, signature.bucket, signature.issued, signature.expires) == ("1", "x", 5, 305)
+    assert signature.made_with(KEYS)
+    assert not signature.made_with(Credentials(KEYS.secret_id, "another"))
+
+
+@given(st.integers(min_value=0, max_value=10_000), st.integers(min_value=1, max_value=255))
+def test_one_changed_byte_breaks_a_signature(place: int, change: int) -> None:
+    raw = bytearray(base64.b64decode(VECTORS[0]["sign"]))
+    raw[place % len(raw)] ^= change
+    try:
+        signature = LegacySignature.parse(base64.b64encode(raw).decode())
+    except Unauthorised:
+        return
+    assert not signature.made_with(KEYS)
+
+
+@given(st.text())
+@example("é")
+@example(base64.b64encode(b"x" * 20 + b"a=1&k=2&e=\xc2\xb2&t=4").decode())
+@example(base64.b64encode(b"x" * 20 + b"a=1&a=2&k=2&e=3&t=4").decode())
+def test_what_is_no_signature_is_refused_with_the_vendors_code(header: str) -> None:
+    with pytest.raises(Unauthorised) as caught:
+        LegacySignature.parse(header)
+    assert caught.value.code == "5"
+
+
+def test_the_key_never_shows() -> None:
+    assert KEYS.secret_key not in repr(KEYS) + str(KEYS) + f"{KEYS}"
+    with pytest.raises(ConfigurationError) as caught:
+        Credentials("id", "se cret\n")
+    assert "se cret" not in str(caught.value)
+
+
+def legacy_digest(plain: bytes) -> bytes:
+    import hashlib
+    import hmac
+
+    return hmac.new(KEYS.secret_key.encode(), plain, hashlib.sha1).digest()
+
+
+# --- codes --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_holds_every_documented_code_in_its_class() -> None:
+    documented = json.loads((DATA / "legacy_codes.json").read_text())
+    assert len(documented) == 47
+    assert documented.pop("0")["class"] == "OK"
+    assert {str(code): entry.handling for code, entry in codes.LEGACY.items()} == {
+        code: entry["class"] for code, entry in documented.items()
+    }
+
+
+def test_every_code_has_a_slug_of_the_house_and_an_error() -> None:
+    for code, entry in codes.LEGACY.items():
+        error = codes.error_for(code, "no")
+        assert entry.slug in slugs.TABLE
+        assert (type(error), error.slug, error.code) == (entry.error, entry.slug, str(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "slug"),
+    [
+        (3, "account abnormal,errorno is:2", Unauthorised, "account_in_arrears"),
+        (3, "account abnormal,errorno is:21", Unauthorised, "request_refused"),
+        (24, "", Unauthorised, "interface_retired"),
+        (23, "", ProbeRejected, "probe_too_large"),
+        (9, "", ClockRejected, "clock_rejected"),
+        (15, "", Throttled, "cloud_busy"),
+        (-31_337, "", ContractViolation, "answer_makes_no_sense"),
+    ],
+)
+def test_codes_become_errors(code: int, message: str, kind: type[RecogniserError], slug: str) -> None:
+    error = codes.error_for(code, message)
+    assert (type(error), error.slug) == (kind, slug)
+
+
+def test_a_message_is_quoted_short_and_without_control_characters() -> None:
+    detail = codes.error_for(3, "\x1b[2J" + "x" * 10_000).detail
+    assert len(detail) < 300
+    assert detail.isprintable()
+
+
+# --- the verdict --------------------------------------------------------------------------------------------------------
+
+
+def verdict(*scores: tuple[str, float], threshold: float = 80, margin: float = 5) -> Match | NonMatch:
+    return judge((Candidate(*score) for score in scores), threshold=threshold, margin=margin, engine="e")
+
+
+def test_a_match_needs_threshold_and_margin_over_another_person() -> None:
+    assert verdict(("a", 80.0)) == Match("a", 80.0, 100.0, "e")
+    assert verdict(("b", 85.0), ("a", 90.0)) == Match("a", 90.0, 5.0, "e")
+    assert verdict(("a", 90.0), ("a", 89.0), ("b", 40.0)) == Match("a", 90.0, 50.0, "e")
+    assert verdict(("a", 79.9)) == NonMatch("not_recognised", 79.9, "e")
+    assert verdict(("a", 90.0), ("b", 85.1)) == NonMatch("ambiguous", 90.0, "e")
+    assert verdict(("a", 90.0), ("b", 90.0), margin=0) == NonMatch("ambiguous", 90.0, "e")
+    assert verdict() == NonMatch("nobody_enrolled", 0.0, "e")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=8), st.floats(0, 100), st.floats(0, 100), st.randoms()
+)
+def test_a_verdict_does_not_depend_on_the_order(
+    scores: list[tuple[str, float]], threshold: float, margin: float, random: Any
+) -> None:
+    first = verdict(*scores, threshold=threshold, margin=margin)
+    random.shuffle(scores)
+    assert verdict(*scores, threshold=threshold, margin=margin) == first
+    if isinstance(first, Match):
+        others = [score for person, score in scores if person != first.person]
+        assert first.score >= threshold
+        assert all(first.score - other >= margin and first.score > other for other in others)
+
+
+# --- a cloud made of bytes ----------------------------------------------------------------------------------------------
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Cloud:
+    """Answers each request by the next behaviour of `script` (the last one for ever); keeps what it was sent."""
+
+    def __init__(self, *script: Behaviour) -> None:
+        self.script = list(script)
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Cloud]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await asyncio.wait_for(asyncio.gather(*self._tasks), 10)
+            await server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                self.requests.append(head + await reader.readexactly(int(length[1]) if length else 0))
+                behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+                await behaviour(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def signatures(self) -> list[LegacySignature]:
+        return [LegacySignature.parse(header(request, "Authorization")) for request in self.requests]
+
+
+def header(request: bytes, name: str) -> str:
+    found = re.search(rb"(?im)^" + name.encode() + rb": ?(.*)\r$", request.partition(b"\r\n\r\n")[0] + b"\r\n")
+    assert found, f"no {name}"
+    return found[1].decode()
+
+
+def says(body: bytes | dict[str, Any], *, status: str = "200 OK", **headers: str) -> Behaviour:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Length: {len(content)}",
+        *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items()),
+    ]
+    return sends("\r\n".join([*lines, "", ""]).encode() + content)
+
+
+def sends(raw: bytes, *, close: bool = False) -> Behaviour:
+    async def behave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+        await writer.drain()
+        if close:
+            raise ConnectionError
+
+    return behave
+
+
+def drips(raw: bytes) -> Behaviour:
+    """One byte every 20 ms, until the other side goes."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        gone = asyncio.ensure_future(reader.read(1))
+        for at in range(len(raw)):
+            writer.write(raw[at : at + 1])
+            await asyncio.wait([gone], timeout=0.02)
+            if gone.done():
+                break
+        await gone
+
+    return behave
+
+
+async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+
+
+async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raise ConnectionError
+
+
+def found(*people: tuple[str, float]) -> dict[str, Any]:
+    candidates = [{"person_id": p, "face_id": "1", "confidence": c, "tag": ""} for p, c in people]
+    return {"data": {"session_id": "s", "candidates": candidates}, "code": 0, "message": "OK"}
+
+
+def refuses(code: int, **headers: str) -> Behaviour:
+    return says({"code": code, "message": "no", "data": {}}, **headers)
+
+
+OK = says(found(("ann", 91.5)))
+
+
+def settings(port: int, **more: Any) -> TencentLegacySettings:
+    given = {
+        "endpoint": f"http://127.0.0.1:{port}",
+        "appid": "10000001",
+        "bucket": "tencentyun",
+        "group_ids": ("tencent",),
+        **more,
+    }
+    return TencentLegacySettings(**given)
+
+
+@asynccontextmanager
+async def client_of(cloud: Cloud, *, options: dict[str, Any] | None = None, **more: Any) -> AsyncIterator[LegacyClient]:
+    read_settings = settings(cloud.port, **more)
+    async with asyncio.timeout(20):
+        client = LegacyClient(read_settings, KEYS, Transport(read_settings.endpoint, read_settings.ca_file), **(options or {}))
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+def soon(seconds: float = 10.0) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legacy, "FIRST_PAUSE", 0.001)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    yield
+
+
+# --- what is sent -------------------------------------------------------------------------------------------------------
+
+
+def form(request: bytes) -> list[tuple[str, bytes]]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    boundary = re.search(rb"boundary=(\S+)", head)
+    assert boundary
+    parts = body.split(b"--" + boundary[1])
+    assert (parts[0], parts[-1]) == (b"", b"--\r\n")
+    return [(re.findall(rb' name="([^"]*)"', part)[0].decode(), part.partition(b"\r\n\r\n")[2][:-2]) for part in parts[1:-1]]
+
+
+FROZEN_CLOCK: dict[str, Any] = {"wall": lambda: float(FROZEN), "nonce": lambda: RANDOM}
+
+
+async def test_a_form_says_what_the_vendors_package_says() -> None:
+    capture = (DATA / "legacy_py_identify_file.http").read_bytes()
+    image = dict(form(capture))["image"]
+    async with Cloud(OK).running() as cloud, client_of(cloud, options=FROZEN_CLOCK) as client:
+        await client.identify(image, soon())
+    (request,) = cloud.requests
+    assert request.startswith(b"POST /face/identify HTTP/1.1\r\n")
+    assert header(request, "Authorization") == header(capture, "Authorization")
+    assert form(request) == form(capture)
+    assert b'name="image"; filename="probe.jpg"\r\nContent-Type: image/jpeg\r\n' in request
+    assert request.count(b"filename=") == 1
+
+
+async def test_json_says_what_the_vendors_package_says() -> None:
+    capture = (DATA / "legacy_py_identify_url.http").read_bytes()
+    async with Cloud(OK).running() as cloud, client_of(cloud, upload="json", options=FROZEN_CLOCK) as client:
+        await client.identify(JPEG, soon())
+    (request,) = cloud.requests
+    ours, theirs = (list(json.loads(r.partition(b"\r\n\r\n")[2]).items()) for r in (request, capture))
+    assert ours[:-1] == theirs[:-1]
+    assert ours[-1] == ("image", base64.b64encode(JPEG).decode())
+    assert header(request, "Content-Type") == header(capture, "Content-Type")
+    assert header(request, "Authorization") == header(capture, "Authorization")
+
+
+async def test_several_groups_and_no_bucket() -> None:
+    async with Cloud(OK).running() as cloud:
+        for upload in ("multipart", "json"):
+            async with client_of(cloud, upload=upload, bucket="", group_ids=("staff", "guests")) as client:
+                await client.identify(JPEG, soon())
+    assert form(cloud.requests[0]) == [
+        ("appid", b"10000001"), ("group_ids[0]", b"staff"), ("group_ids[1]", b"guests"), ("image", JPEG),
+    ]  # fmt: skip
+    sent = json.loads(cloud.requests[1].partition(b"\r\n\r\n")[2])
+    assert list(sent) == ["appid", "group_ids", "image"]
+    assert sent["group_ids"] == ["staff", "guests"]
+
+
+async def test_the_person_library() -> None:
+    created = {"person_id": "ann", "face_id": "7", "suc_group": 1, "suc_face": 1, "group_ids": ["tencent"], "session_id": ""}
+    info = {"person_id": "ann", "person_name": "Ann", "tag": "t", "group_ids": ["tencent"], "face_ids": ["7"]}
+    script = [says({"code": 0, "message": "OK", "data": data}) for data in (created, info, {"deleted": 1, "person_id": "ann"})]
+    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+        assert (await client.new_person("ann", JPEG, soon(), name="Ann", tag="t")).face_id == "7"
+        assert (await client.get_info("ann", soon())).face_ids == ["7"]
+        assert await client.del_person("ann", soon()) == 1
+    new, get, delete = cloud.requests
+    names = ["appid", "bucket", "person_id", "person_name", "tag", "group_ids[0]", "image"]
+    assert [name for name, _ in form(new)] == names
+    assert (new.split()[1], get.split()[1], delete.split()[1]) == (b"/face/newperson", b"/face/getinfo", b"/face/delperson")
+    target = {"appid": "10000001", "bucket": "tencentyun", "person_id": "ann"}
+    assert json.loads(get.partition(b"\r\n\r\n")[2]) == json.loads(delete.partition(b"\r\n\r\n")[2]) == target
+
+
+@pytest.mark.parametrize(("upload", "size"), [("multipart", MAX_BODY), ("json", MAX_BODY * 3 // 4)])
+async def test_a_probe_over_the_limit_is_never_sent(upload: str, size: int) -> None:
+    async with Cloud(OK).running() as cloud, client_of(cloud, upload=upload) as client:
+        with pytest.raises(ProbeRejected, match=f"image.*{size}.*1500000") as caught:
+            await client.identify(bytes(size), soon())
+        assert caught.value.slug == "probe_too_large"
+        await client.identify(bytes(size - 1_000), soon())
+    assert len(cloud.requests) == 1
+    assert len(cloud.requests[0].partition(b"\r\n\r\n")[2]) <= MAX_BODY
+
+
+async def test_calls_share_a_connection_and_warming_opens_it() -> None:
+    async with Cloud(says(b"", status="404 Not Found"), OK).running() as cloud, client_of(cloud) as client:
+        await client.warm()
+        await client.identify(JPEG, soon())
+        await client.identify(JPEG, soon())
+    assert cloud.connections == 1
+    assert cloud.requests[0].startswith(b"HEAD / ")
+
+
+async def test_warming_leaves_faults_to_the_first_call() -> None:
+    async with Cloud(OK).running() as cloud:
+        pass
+    async with client_of(cloud) as client:
+        await client.warm()
+
+
+# --- what comes back ----------------------------------------------------------------------------------------------------
+
+
+async def test_candidates_come_sorted_whatever_status_and_type() -> None:
+    answer = found(("bob", 55.0), ("ann", 91.5))
+    answer["data"]["candidates"].append({"person_id": "eve", "confidence": 60})
+    script = (says(answer, Content_Type="text/html"), says(answer, status="500 Oops"))
+    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+        for _ in script:
+            assert [(c.person, c.score) for c in await client.identify(JPEG, soon())] == [
+                ("ann", 91.5), ("eve", 60.0), ("bob", 55.0),
+            ]  # fmt: skip
+
+
+def with_confidence(text: str) -> bytes:
+    return json.dumps(found(("ann", 1.0))).replace("1.0", text).encode()
+
+
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + json.dumps(found(("ann", 91.5))).encode()
+CHUNK = b"%x\r\n" % 100_000 + bytes(100_000) + b"\r\n"
+HTML = b"<html><body>Log in to HotelWiFi</body></html>"
+
+FAULTS: dict[str, tuple[Behaviour, type[RecogniserError], str]] = {
+    "silence": (silent, Transient, "deadline_exceeded"),
+    "slow headers": (drips(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1_000), Transient, "deadline_exceeded"),
+    "slow body": (drips(LONG + b" " * 1_000), Transient, "deadline_exceeded"),
+    "stalled body": (sends(LONG), Transient, "deadline_exceeded"),
+    "dropped in the body": (sends(LONG, close=True), Transient, "cloud_unreachable"),
+    "dropped before the head": (sends(b"", close=True), Transient, "cloud_unreachable"),
+    "reset": (resets, Transient, "cloud_unreachable"),
+    "no HTTP": (sends(b"220 smtp ready\r\n" * 2, close=True), Transient, "cloud_unreachable"),
+    "redirect": (says(HTML, status="302 Found", Location="/elsewhere"), ContractViolation, "answer_makes_no_sense"),
+    "captive portal": (says(HTML, Content_Type="application/json"), ContractViolation, "answer_makes_no_sense"),
+    "gateway error": (says(HTML, status="502 Bad Gateway"), ContractViolation, "answer_makes_no_sense"),
+    "truncated": (says(json.dumps(found(("ann", 9))).encode()[:-3]), ContractViolation, "answer_makes_no_sense"),
+    "empty": (says(b""), ContractViolation, "answer_makes_no_sense"),
+    "not UTF-8": (says(b'{"code":0,"data":{"candidates":[]},"x":"\xff"}'), ContractViolation, "answer_makes_no_sense"),
+    "gzip": (says(b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), ContractViolation, "answer_makes_no_sense"),
+    "NaN": (says(with_confidence("NaN")), ContractViolation, "answer_makes_no_sense"),
+    "Infinity": (says(with_confidence("Infinity")), ContractViolation, "answer_makes_no_sense"),
+    "1e999": (says(with_confidence("1e999")), ContractViolation, "answer_makes_no_sense"),
+    "over 100": (says(with_confidence("100.001")), ContractViolation, "answer_makes_no_sense"),
+    "negative": (says(with_confidence("-0.1")), ContractViolation, "answer_makes_no_sense"),
+    "text for a number": (says(with_confidence('"99"')), ContractViolation, "answer_makes_no_sense"),
+    "null for a number": (says(with_confidence("null")), ContractViolation, "answer_makes_no_sense"),
+    "no candidates": (says({"code": 0, "message": "OK", "data": {}}), ContractViolation, "answer_makes_no_sense"),
+    "no data": (says({"code": 0, "message": "OK"}), ContractViolation, "answer_makes_no_sense"),
+    "no code": (says({"data": {"candidates": []}}), ContractViolation, "answer_makes_no_sense"),
+    "code as text": (says({**found(), "code": "0"}), ContractViolation, "answer_makes_no_sense"),
+    "code false": (says({**found(), "code": False}), ContractViolation, "answer_makes_no_sense"),
+    "a list": (says(b"[]"), ContractViolation, "answer_makes_no_sense"),
+    "nested deeply": (says(b'{"data":' + b"[" * 200_000), ContractViolation, "answer_makes_no_sense"),
+    "no person": (says(json.dumps(found(("", 99))).encode()), ContractViolation, "answer_makes_no_sense"),
+    "oversized": (says(b" " * (MAX_ANSWER + 1)), ContractViolation, "answer_too_large"),
+    "endless": (
+        sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNK * 12),
+        ContractViolation,
+        "answer_too_large",
+    ),
+}
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize("name", FAULTS)
+async def test_every_fault_ends_in_time_with_its_error(name: str) -> None:
+    behaviour, kind, slug = FAULTS[name]
+    deadline = 0.4 if slug == "deadline_exceeded" else 15.0
+    async with Cloud(behaviour).running() as cloud, client_of(cloud) as client:
+        with pytest.raises(RecogniserError) as caught:
+            await client.identify(JPEG, soon(deadline))
+    assert (type(caught.value), caught.value.slug) == (kind, slug)
+    assert len(cloud.requests) == (3 if slug == "cloud_unreachable" else 1)
+
+
+@pytest.mark.usefixtures("_no_pauses")
+async def test_nobody_listens() -> None:
+    async with Cloud(OK).running() as cloud:
+        pass
+    async with client_of(cloud) as client:
+        with pytest.raises(Transient, match="cloud_unreachable"):
+            await client.identify(JPEG, soon())
+        with pytest.raises(Transient, match="deadline_exceeded"):
+            await client.identify(JPEG, time.monotonic())
+
+
+async def test_a_redirect_carries_the_picture_nowhere() -> None:
+    async with Cloud(OK).running() as other:
+        location = f"http://127.0.0.1:{other.port}/face/identify"
+        async with Cloud(says(b"", status="307 Temporary Redirect", Location=location)).running() as cloud:
+            async with client_of(cloud) as client:
+                with pytest.raises(ContractViolation):
+                    await client.identify(JPEG, soon())
+    assert (len(cloud.requests), other.connections) == (1, 0)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "data", "candidates", "person_id"]), inner)
+    ),
+    max_leaves=8,
+)
+almost = st.builds(
+    lambda code, data, candidate: json.dumps(
+        {"code": code, "message": "m", "data": data or {"candidates": [candidate]}}
+    ).encode(),
+    st.sampled_from([0, 0, 0, 9, 24, -1101, 77]) | json_values,
+    json_values,
+    st.fixed_dictionaries({"person_id": json_values | st.just("a"), "confidence": json_values | st.floats()}),
+)
+
+
+@given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()) | almost)
+def test_any_body_yields_candidates_or_an_error_of_the_tree(body: bytes) -> None:
+    try:
+        answer = read(Answer(200, body, ""), Identified)
+    except RecogniserError as error:
+        assert error.slug in slugs.TABLE
+    else:
+        assert all(0 <= candidate.confidence <= 100 for candidate in answer.candidates)
+
+
+# --- retries and the clock ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize(
+    ("script", "requests", "outcome"),
+    [
+        ([refuses(213), refuses(107), OK], 3, None),
+        ([refuses(213)], 3, Transient),
+        ([refuses(-1103), OK], 2, None),
+        ([refuses(-1103)], 2, Transient),
+        ([resets, OK], 2, None),
+        ([refuses(15)], 1, Throttled),
+        ([refuses(-1101)], 1, ProbeRejected),
+        ([refuses(14)], 1, Unauthorised),
+        ([refuses(77)], 1, ContractViolation),
+    ],
+)
+async def test_the_table_says_what_is_repeated(
+    script: list[Behaviour], requests: int, outcome: type[RecogniserError] | None
+) -> None:
+    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+        if outcome is None:
+            assert (await client.identify(JPEG, soon()))[0].person == "ann"
+        else:
+            with pytest.raises(outcome):
+                await client.identify(JPEG, soon())
+    assert len(cloud.requests) == requests
+    assert len({signature.plain for signature in cloud.signatures()}) == requests, "signed afresh each time"
+
+
+async def test_a_pause_never_reaches_over_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legacy, "FIRST_PAUSE", 1_000.0)
+    async with Cloud(refuses(213)).running() as cloud, client_of(cloud) as client:
+        with pytest.raises(Transient) as caught:
+            await client.identify(JPEG, soon())
+    assert caught.value.code == "213"
+
+
+@pytest.mark.usefixtures("_no_pauses")
+async def test_enrolment_is_not_repeated_when_its_answer_was_lost() -> None:
+    async with Cloud(resets).running() as cloud, client_of(cloud) as client:
+        with pytest.raises(Transient):
+            await client.new_person("ann", JPEG, soon())
+        assert len(cloud.requests) == 1
+        cloud.script = [refuses(213)]
+        with pytest.raises(Transient):
+            await client.new_person("ann", JPEG, soon())
+        assert len(cloud.requests) == 4
+
+
+def late(seconds: float, code: int = 9) -> Behaviour:
+    return refuses(code, Date=formatdate(FROZEN + seconds, usegmt=True))
+
+
+async def test_the_servers_clock_is_learnt_once_and_kept() -> None:
+    async with Cloud(late(3_600), OK).running() as cloud, client_of(cloud, options=FROZEN_CLOCK) as client:
+        with capture_logs() as logs:
+            await client.identify(JPEG, soon())
+        await client.identify(JPEG, soon())
+    assert [signature.issued - FROZEN for signature in cloud.signatures()] == [0, 3_600, 3_600]
+    assert [(entry["event"], entry["seconds"]) for entry in logs] == [("clock_skew_learnt", 3_600)]
+
+
+@pytest.mark.parametrize(
+    ("script", "requests"),
+    [
+        ([late(3_600), late(7_200)], 2),
+        ([late(0)], 1),
+        ([late(2 * 86_400)], 1),
+        ([refuses(9)], 1),
+        ([refuses(9, Date="Mon, 99 Foo")], 1),
+        ([refuses(9, Date="Fri, 31 Dec 9999 23:59:59 -2359")], 1),
+    ],
+)
+async def test_a_clock_that_cannot_be_learnt_is_an_error(script: list[Behaviour], requests: int) -> None:
+    async with Cloud(*script).running() as cloud, client_of(cloud, options=FROZEN_CLOCK) as client:
+        with pytest.raises(ClockRejected) as caught:
+            await client.identify(JPEG, soon())
+    assert (caught.value.slug, caught.value.code) == ("clock_rejected", "9")
+    assert len(cloud.requests) == requests
+
+
+@pytest.mark.usefixtures("_no_pauses")
+async def test_every_request_is_observed_and_nothing_secret_is_logged() -> None:
+    seen: list[tuple[str, str, float]] = []
+    options = {"observe": lambda *call: seen.append(call)}
+    script = (refuses(213), resets, says(HTML), OK)
+    async with Cloud(*script).running() as cloud, client_of(cloud, options=options) as client:
+        with capture_logs() as logs, pytest.raises(ContractViolation) as caught:
+            await client.identify(JPEG, soon())
+        await client.identify(JPEG, soon())
+    assert [call[:2] for call in seen] == [
+        ("identify", "213"), ("identify", "cloud_unreachable"), ("identify", "answer_makes_no_sense"), ("identify", "0"),
+    ]  # fmt: skip
+    assert all(seconds >= 0 for _, _, seconds in seen)
+    told = repr(logs) + repr(caught.value)
+    assert KEYS.secret_key not in told
+    assert "\\xff\\xd8" not in told
+    assert "xff" not in repr(Payload("image/jpeg", JPEG))
+
+
+# --- transport ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Cloud(OK).running() as proxy, Cloud(OK).running() as cloud:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        async with client_of(cloud) as client:
+            await client.identify(JPEG, soon())
+        assert (proxy.connections, cloud.connections) == (0, 1)
+        transport = Transport("http://faces.example")
+        await transport.post("/face/identify", Payload("text/plain", b"x"), authorization="", deadline=soon())
+        await transport.close()
+    assert proxy.requests[0].startswith(b"POST http://faces.example/face/identify HTTP/1.1\r\n")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 and its key, made now, trusted by nobody."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    file = tmp_path / "server.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "c")]
+    subprocess.run([*command, *subject], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + (tmp_path / "c").read_bytes())
+    return file
+
+
+@pytest.mark.usefixtures("_no_pauses")
+async def test_certificates_are_checked(certificate: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    async with Cloud(OK).running(tls) as cloud:
+        endpoint = f"https://127.0.0.1:{cloud.port}"
+        async with client_of(cloud, endpoint=endpoint) as client:
+            with pytest.raises(Transient, match="CERTIFICATE_VERIFY_FAILED"):
+                await client.identify(JPEG, soon())
+        assert cloud.requests == []
+        async with client_of(cloud, endpoint=endpoint, ca_file=certificate) as client:
+            assert (await client.identify(JPEG, soon()))[0].person == "ann"
+
+
+def test_what_cannot_work_is_refused_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="ca_file"):
+        Transport("https://faces.example", tmp_path / "missing.pem")
+    transport = Transport("http://127.0.0.1:1")
+    for wrong, where in (({"appid": ""}, "appid"), ({"appid": "1&k=2"}, "appid"), ({"group_ids": ()}, "group_ids")):
+        with pytest.raises(ConfigurationError, match=where):
+            LegacyClient(settings(1, **wrong), KEYS, transport)
+    monkeypatch.setenv("ALL_PROXY", "gopher://proxy:1")
+    with pytest.raises(ConfigurationError, match="proxy"):
+        Transport("https://faces.example")
+
+
+# --- the recogniser -----------------------------------------------------------------------------------------------------
+
+
+def probe() -> Probe:
+    face = Face(Box(0, 0, 100, 100), 0.9, ((30, 30), (70, 30), (50, 50), (35, 70), (65, 70)))
+    return Probe(1, "front", 0.0, JPEG, (100, 100), face, QualityReport({}, (), 4))
+
+
+async def test_the_recogniser_gives_verdicts_and_raises_faults() -> None:
+    script = (OK, says(found(("ann", 91.5), ("bob", 90.0))), says(found()), refuses(-1306))
+    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+        recogniser = LegacyRecogniser(client, threshold=80.0, margin=5.0)
+        assert await recogniser.identify(probe(), soon()) == Match("ann", 91.5, 100.0, "tencent-legacy")
+        assert await recogniser.identify(probe(), soon()) == NonMatch("ambiguous", 91.5, "tencent-legacy")
+        assert await recogniser.identify(probe(), soon()) == NonMatch("nobody_enrolled", 0.0, "tencent-legacy")
+        with pytest.raises(Unauthorised, match="group_unknown"):
+            await recogniser.identify(probe(), soon())
