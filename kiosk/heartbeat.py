@@ -35,30 +35,40 @@ class Notifier:
     """systemd's notify protocol; does nothing where no NOTIFY_SOCKET is set."""
 
     def __init__(self) -> None:
-        self._systemd = sdnotify.SystemdNotifier()
+        # The library leaves a socket open where there is nobody to talk to.
+        self._systemd = sdnotify.SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
         # Half of the bound, as sd_watchdog_enabled(3) advises.
         self._every = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
         self._fed_at = float("-inf")
         self._status = ""
 
+    def close(self) -> None:
+        if self._systemd is not None:
+            self._systemd.socket.close()
+            self._systemd = None
+
     def ready(self) -> None:
-        self._systemd.notify("READY=1")
+        self._tell("READY=1")
 
     def stopping(self) -> None:
-        self._systemd.notify("STOPPING=1")
+        self._tell("STOPPING=1")
 
     def status(self, sentence: str) -> None:
         """Sent only when it changes."""
         if sentence != self._status:
             self._status = sentence
-            self._systemd.notify(f"STATUS={sentence}")
+            self._tell(f"STATUS={sentence}")
 
     def web(self, address: str) -> None:
         """Where the web listens, as a variable of our own: systemd ignores names that begin with X_."""
-        self._systemd.notify(f"X_KIOSK_WEB={address}")
+        self._tell(f"X_KIOSK_WEB={address}")
 
     def beat(self, now: float, *, healthy: bool) -> None:
         """Feeds the watchdog when it is due; never while something is stale."""
         if healthy and self._every and now - self._fed_at >= self._every:
             self._fed_at = now
-            self._systemd.notify("WATCHDOG=1")
+            self._tell("WATCHDOG=1")
+
+    def _tell(self, message: str) -> None:
+        if self._systemd is not None:
+            self._systemd.notify(message)

@@ -30,13 +30,15 @@ class Enrolment(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.index = Index()
+        self.added = 0
         self.faces: list[tuple[str, str, bytes]] = []
         self.groups: dict[str, set[str]] = {}
 
     @rule(person=st.sampled_from("abcdef"), groups=st.sets(st.sampled_from(GROUPS), max_size=2), seed=st.integers(0, 40))
     def add(self, person: str, groups: set[str], seed: int) -> None:
-        self.index.add(person, groups, f"f{len(self.faces)}", face(seed))
-        self.faces.append((person, f"f{len(self.faces)}", face(seed)))
+        self.added += 1
+        self.index.add(person, groups, f"f{self.added}", face(seed))
+        self.faces.append((person, f"f{self.added}", face(seed)))
         for group in groups:
             self.groups.setdefault(group, set()).add(person)
 
@@ -60,8 +62,9 @@ class Enrolment(RuleBasedStateMachine):
         assert all(best[hit.person] == pytest.approx(hit.cosine, abs=1e-5) for hit in hits)
         assert len({hit.person for hit in hits}) == len(hits)
         for hit in hits:
-            of_face = {name: (person, embedding) for person, name, embedding in self.faces}[hit.face]
-            assert of_face[0] == hit.person
+            of_face = {name: (person, embedding) for person, name, embedding in self.faces}
+            assert of_face[hit.face][0] == hit.person
+            assert cosine(face(seed), of_face[hit.face][1]) == pytest.approx(hit.cosine, abs=1e-5)
 
     @invariant()
     def counts(self) -> None:

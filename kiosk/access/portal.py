@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from kiosk.domain import Decision, Deny, Grant, PresentationId, Slug
+from kiosk.domain import Decision, Grant, PresentationId, Slug
 from kiosk.settings import PortalSettings
 
 State = Literal["disarmed", "locked", "pending", "unlocked"]
@@ -134,10 +134,10 @@ class Portal:
             case Present():
                 self._present = event
                 return []
-            case Decided(decision=Grant()):
-                return self._decided_grant(event.at, event.presentation, event.decision)
-            case Decided(decision=Deny()):
-                return _refusal("denied", event.presentation, event.decision.reason, event.decision.rule)
+            case Decided(decision=decision):
+                if isinstance(decision, Grant):
+                    return self._decided_grant(event.at, event.presentation, decision)
+                return _refusal("denied", event.presentation, decision.reason, decision.rule)
             case Committed():
                 return self._committed(event)
             case RecordFailed():

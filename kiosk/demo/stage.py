@@ -83,7 +83,7 @@ class Stage:
         assert self._legacy is not None
         client = LegacyClient(self._legacy, self._credentials(), Transport(self._legacy.endpoint, self._legacy.ca_file))
         try:
-            await client.new_person(person, [GROUP], photo, deadline=time.monotonic() + 15.0, name=person)
+            await client.new_person(person, photo, time.monotonic() + 15.0, name=person)
         finally:
             await client.close()
 

@@ -84,6 +84,7 @@ class _Watcher:
                 self._look()
         finally:
             self._capture.stop()
+            self._examiner.close()
 
     def _listen(self) -> None:
         while True:

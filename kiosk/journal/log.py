@@ -112,7 +112,8 @@ class Journal:
     async def append(self, kind: str, portal: str, presentation: int | None, body: Mapping[str, object]) -> Row:
         """Returns once the row is committed and synced. Raises JournalError `journal_unwritable`."""
         text = msgspec.json.encode(body, order="sorted").decode()
-        return await self._in_thread(self._append, kind, portal, presentation, text)
+        row: Row = await self._in_thread(self._append, kind, portal, presentation, text)
+        return row
 
     async def close(self) -> None:
         if self._database is not None:
@@ -154,16 +155,14 @@ class Journal:
 def tail(path: Path, count: int) -> list[Row]:
     """The newest `count` rows, oldest first, while a daemon may be writing. Raises JournalError `journal_broken`."""
     with closing(_reader(path)) as database:
-        newest = database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT ?", (count,))  # noqa: S608 (constants)
-        return [Row(*fields) for fields in _rows(path, newest)][::-1]
+        return list(_rows(path, database, "ORDER BY seq DESC LIMIT ?", count))[::-1]
 
 
 def verify(path: Path) -> Verification:
     """Recomputes the whole chain, row by row. Raises JournalError `journal_broken` where the file cannot be read at all."""
     previous, count = GENESIS, 0
     with closing(_reader(path)) as database:
-        for fields in _rows(path, database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq")):  # noqa: S608 (constants)
-            row = Row(*fields)
+        for row in _rows(path, database, "ORDER BY seq"):
             count += 1
             why = _fault(row, count, previous)
             if why:
@@ -188,8 +187,9 @@ def _reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def _rows(path: Path, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+def _rows(path: Path, database: sqlite3.Connection, which: str, *values: object) -> Iterator[Row]:
     try:
-        yield from cursor
+        for fields in database.execute(f"SELECT {_COLUMNS} FROM journal {which}", values):  # noqa: S608 (constants)
+            yield Row(*fields)
     except sqlite3.Error as error:
         raise JournalError("journal_broken", f"{path}: {error}") from error

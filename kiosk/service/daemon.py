@@ -13,11 +13,9 @@ import structlog
 
 from kiosk import __version__, http_server
 from kiosk.access.policy import Policy
-from kiosk.access.portal import Portal
 from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
-from kiosk.hardware.relay import open_relay
 from kiosk.heartbeat import Heartbeat, Notifier
 from kiosk.journal.log import Journal
 from kiosk.metrics import Metrics
@@ -75,6 +73,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             journal = await Journal.open(self._settings.journal_path)
             stack.push_async_callback(journal.close)
+            stack.callback(self._notifier.close)
             await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
             recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.cloud_call)
             stack.push_async_callback(recogniser.close)
@@ -104,9 +103,8 @@ class Daemon:
             await asyncio.wait(tasks)
 
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, recogniser: Recogniser) -> None:
-        portal = Portal(name, settings)
-        relay = await open_relay(settings.relay, self._settings.site.state_dir, self._on_relay(name))
-        door = self._doors[name] = Door(name, portal, relay, journal, self._tally)
+        door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
+        await door.open()
         attendant = Attendant(
             name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline
         )

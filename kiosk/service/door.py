@@ -6,17 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from kiosk.access import portal as access
 from kiosk.domain import Deny, Grant
 from kiosk.errors import HardwareError, JournalError
+from kiosk.hardware.relay import open_relay
 from kiosk.journal.log import Journal
 from kiosk.ports import Relay
 from kiosk.service.tally import Tally
+from kiosk.settings import PortalSettings
 
 _TICK = 0.25
 """Seconds between looks at the clock while the portal is unlocked."""
+
+_REOPEN_FIRST, _REOPEN_MOST = 1.0, 30.0
+"""Seconds between attempts to get a lost relay back."""
 
 _MAY_TRY_AGAIN = frozenset({"not_recognised", "ambiguous", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"})
 _MAY_TRY_AGAIN |= {"answer_makes_no_sense", "face_not_found", "picture_rejected", "verdict_expired", "person_left", "relay_busy"}
@@ -50,10 +56,13 @@ class _Case:
 class Door:
     """Event loop only. Events are handled one after the other, in the order they were posted."""
 
-    def __init__(self, name: str, portal: access.Portal, relay: Relay, journal: Journal, tally: Tally) -> None:
+    def __init__(self, name: str, settings: PortalSettings, state_dir: Path, journal: Journal, tally: Tally) -> None:
         self._name = name
-        self._portal = portal
-        self._relay = relay
+        self._settings = settings
+        self._state_dir = state_dir
+        self._portal = access.Portal(name, settings)
+        self._relay: Relay | None = None
+        self._backoff = _REOPEN_FIRST
         self._journal = journal
         self._tally = tally
         self._events: asyncio.Queue[access.Event] = asyncio.Queue()
@@ -73,12 +82,17 @@ class Door:
             self._tally.heartbeat.pending(f"portal {self._name}", time.monotonic())
         self._events.put_nowait(event)
 
-    def on_release(self, at: float, _why: str) -> None:
-        """The relay's keeper confirmed the safe state."""
+    async def open(self) -> None:
+        """Takes the relay and arms the portal. Raises HardwareError `relay_missing`."""
+        self._relay = await open_relay(self._settings.relay, self._state_dir, self._on_release, self._on_relay_lost)
+        self._backoff = _REOPEN_FIRST
+        self._events.put_nowait(access.Armed(time.monotonic()))
+
+    def _on_release(self, at: float, _why: str) -> None:
         self._tally.relay(self._name, energised=False, at=at)
         self.post(access.Released(at))
 
-    def on_relay_lost(self, at: float, slug: str) -> None:
+    def _on_relay_lost(self, at: float, slug: str) -> None:
         self.post(access.RelayFailed(at, slug))
 
     async def record(self, kind: str, presentation: int | None, body: Mapping[str, object]) -> None:
@@ -91,22 +105,35 @@ class Door:
 
     async def run(self) -> None:
         """Until cancelled; leaves the relay in its safe state."""
-        await self._handle(access.Armed(time.monotonic()))
         try:
             while True:
                 await self._handle(await self._next())
         finally:
-            await asyncio.shield(self._relay.close())
+            await asyncio.shield(self._give_back())
 
     async def _next(self) -> access.Event:
         if self._events.empty():
             self._tally.heartbeat.completed(f"portal {self._name}")
-        if self._portal.state != "unlocked":
-            return await self._events.get()
+        patience = {"unlocked": _TICK, "disarmed": self._backoff}.get(self._portal.state)
         try:
-            return await asyncio.wait_for(self._events.get(), _TICK)
+            return await asyncio.wait_for(self._events.get(), patience)
         except TimeoutError:
+            if self._portal.state == "disarmed":
+                await self._reopen()
             return access.Tick(time.monotonic())
+
+    async def _reopen(self) -> None:
+        await self._give_back()
+        self._backoff = min(2 * self._backoff, _REOPEN_MOST)
+        try:
+            await self.open()
+        except HardwareError as error:
+            self._tally.error(error)
+
+    async def _give_back(self) -> None:
+        if self._relay is not None:
+            await self._relay.close()
+            self._relay = None
 
     async def _handle(self, event: access.Event) -> None:
         for action in self._portal.step(event):
@@ -135,6 +162,7 @@ class Door:
             await self._handle(access.Committed(time.monotonic(), record.presentation))
 
     async def _unlock(self, presentation: int, seconds: float) -> None:
+        assert self._relay is not None, "only an armed portal unlocks"
         try:
             at = await self._relay.pulse(seconds)
         except HardwareError as error:
@@ -149,6 +177,7 @@ class Door:
         await self._handle(access.Energised(at))
 
     async def _release(self) -> None:
+        assert self._relay is not None, "only an armed portal was unlocked"
         try:
             await self._relay.release()
         except HardwareError as error:

@@ -20,7 +20,9 @@ class Embedder:
     def embed(self, image: Image, face: Face) -> bytes:
         """128 float32, little endian, L2-normalised: the dot product of two is their cosine. `face` is in pixels of `image`."""
         box = face.box
-        row = np.array([[box.x, box.y, box.width, box.height, *(v for point in face.points for v in point), face.score]], np.float32)
+        row = np.array(
+            [[box.x, box.y, box.width, box.height, *(v for point in face.points for v in point), face.score]], np.float32
+        )
         feature = np.asarray(self._net.feature(self._net.alignCrop(image, row)), dtype=np.float64).reshape(128)
         length = float(np.linalg.norm(feature))
         assert length > 0, "SFace ends in a normalised layer: no picture gives a zero vector"

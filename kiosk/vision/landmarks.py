@@ -18,7 +18,7 @@ MARGIN = 0.35
 """Of the face's box on each side. From 0.15 to 0.8 every one of 20 faces was found; 0.35 moved the points least
 (0.2 % of the face's width on faces of 80 to 130 px) and leaves room for a box that misses the chin."""
 LONG_SIDE = 256
-"""Pixels of the crop: points move by at most 0.6 % of the face's width against the full-size crop, and a larger one is slower to shrink."""
+"""Pixels of the crop; against the full-size one, points move by at most 0.6 % of the face's width."""
 LEVEL_PITCH = -4.0
 """Degrees MediaPipe reports for a head held level: the median of 216 faces of openpeople, nearly all of them level, is −3.8."""
 

@@ -79,11 +79,14 @@ def _measures(signals: Signals) -> dict[str, float]:
 
 
 def _defects(signals: Signals, measures: dict[str, float], settings: QualitySettings) -> Iterator[str]:
-    found = [
+    found = {
         *_geometric_defects(signals.face, signals.frame, settings),
         *_pose_defects(signals.face, settings),
         *_pixel_defects(measures, settings),
-    ]
+    }
+    if "turned_away" in found:
+        # In a head seen from the side the eyes are close together however near it is.
+        found.discard("eyes_too_close")
     yield from found
     if not found and NOT_ASSESSED in measures.values():
         yield "landmarks_missing"
@@ -94,7 +97,7 @@ def _geometric_defects(face: Face, frame: tuple[int, int], settings: QualitySett
         yield "face_cut_off"
     if face.box.short_side < settings.min_face_side:
         yield "face_too_small"
-    if face.inter_eye < settings.min_inter_eye and not _seen_from_the_side(face):
+    if face.inter_eye < settings.min_inter_eye:
         yield "eyes_too_close"
 
 
@@ -142,7 +145,7 @@ def _reaches_out(box: Box, frame: tuple[int, int]) -> bool:
 
 
 def _seen_from_the_side(face: Face) -> bool:
-    """Whether the nose lies outside of the eyes: then the eyes are close because the head is turned, not because it is far."""
+    """Whether the nose lies outside of the eyes: it tells a profile, in which no landmarks are found, from a far face."""
     (right, _), (left, _), (nose, _), *_ = face.points
     return not min(right, left) <= nose <= max(right, left)
 

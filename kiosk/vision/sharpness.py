@@ -45,7 +45,7 @@ def detail_of(luma: NDArray[np.float32]) -> float:
     """
     factor = CHIP / luma.shape[1]
     size = CHIP, max(round(luma.shape[0] * factor), 3)
-    chip = cv2.resize(luma, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    chip = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), dtype=np.float32)
     twice = chip[1:-1, 1:-1] * 2
     along = (chip[1:-1, :-2], chip[1:-1, 2:]), (chip[:-2, 1:-1], chip[2:, 1:-1])
     across = (chip[:-2, :-2], chip[2:, 2:]), (chip[:-2, 2:], chip[2:, :-2])

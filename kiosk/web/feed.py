@@ -48,12 +48,13 @@ class Feed:
         try:
             while not self._closed:
                 try:
-                    event = await asyncio.wait_for(queue.get(), idle)
+                    async with asyncio.timeout(idle):
+                        event = await queue.get()
                 except TimeoutError:
                     yield None
-                    continue
-                if event is None:
-                    return
-                yield event
+                else:
+                    if event is None:
+                        return
+                    yield event
         finally:
             self._observers.discard(queue)

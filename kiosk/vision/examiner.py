@@ -1,0 +1,135 @@
+"""Examines one camera's frames: the whole of the eye's seeing behind one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from kiosk.domain import Ended, Face, PresentationEvent, Probe, QualityReport, Shot
+from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
+from kiosk.vision.assessor import Assessor, load
+from kiosk.vision.pixels import Image
+from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Sighting, Step
+from kiosk.vision.probe import crop, encode, moved
+
+LOOKED_AT_CLOSELY = 2
+"""Faces a frame that get landmarks: the largest, and the next to come forward."""
+
+
+class Examination(NamedTuple):
+    """What one frame brought.
+
+    `present`: presentations whose face is in this frame; `faces` by falling area, each with its presentation as
+    `track`; `told`: what each of them was told last; `stage_seconds`: for each stage that ran.
+    """
+
+    events: tuple[PresentationEvent, ...]
+    present: tuple[int, ...]
+    faces: tuple[tuple[Face, QualityReport], ...]
+    told: dict[int, str]
+    stage_seconds: dict[str, float]
+
+
+class _Kept(NamedTuple):
+    """A copy of the best face so far, and the face in pixels of that copy and of its frame."""
+
+    image: Image
+    inside: Face
+    face: Face
+    captured_at: float
+
+
+class Examiner:
+    """Use as a context manager or call `close`. Threads: one at a time."""
+
+    def __init__(
+        self,
+        camera: str,
+        quality: QualitySettings,
+        presentation: PresentationSettings,
+        eye: EyeSettings,
+        models_dir: Path,
+        *,
+        embed: bool,
+        first_presentation: int,
+    ) -> None:
+        """`embed`: whether probes carry an embedding. Raises CameraError `model_missing` or `model_invalid`."""
+        self._camera = camera
+        self._settings = presentation
+        self._networks = load(models_dir, eye, (eye.find_width,), embed)
+        self._assessor = Assessor(self._networks, quality, LOOKED_AT_CLOSELY)
+        self._tracker = PresentationTracker(presentation, first_presentation)
+        self._kept: dict[int, _Kept] = {}
+
+    def examine(self, image: Image, captured_at: float) -> Examination:
+        """`image`: BGR; it is neither changed nor held. `captured_at`: monotonic seconds, rising from call to call."""
+        assessed = self._assessor.assess(image)
+        watch = self._assessor.watch
+        with watch.stage("track"):
+            step = self._tracker.step(captured_at, [Sighting(face, report) for face, report in assessed])
+        events = self._carry_out(step, image, captured_at)
+        return Examination(
+            events=events,
+            present=tuple(seen.face.track for seen in step.seen),
+            faces=tuple((seen.face, seen.report) for seen in step.seen),
+            told={seen.face.track: seen.told for seen in step.seen},
+            stage_seconds=watch.seconds,
+        )
+
+    def outcome(self, presentation: int, result: str, at: float) -> None:
+        """How the last probe of `presentation` fared, at monotonic seconds `at`.
+
+        `refused` allows another one after `retry_after`; `granted`, `final` and anything else allow none.
+        """
+        self._tracker.outcome(presentation, result, at)
+
+    def close(self) -> None:
+        self._networks.landmarker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _carry_out(self, step: Step, image: Image, captured_at: float) -> tuple[PresentationEvent, ...]:
+        events: list[PresentationEvent] = []
+        for action in step.actions:
+            match action:
+                case Keep(presentation, seen):
+                    self._kept[presentation] = self._keep(image, seen.face, captured_at)
+                case Drop(presentation):
+                    del self._kept[presentation]
+                case Send():
+                    events.append(self._shoot(action))
+                case Ended(presentation):
+                    self._kept.pop(presentation, None)
+                    events.append(action)
+                case event:
+                    events.append(event)
+        return tuple(events)
+
+    def _keep(self, image: Image, face: Face, captured_at: float) -> _Kept:
+        copy, (left, top) = crop(image, face.box)
+        return _Kept(copy, moved(face, -left, -top), face, captured_at)
+
+    def _shoot(self, send: Send) -> Shot:
+        kept = self._kept.pop(send.presentation)
+        watch, embedder = self._assessor.watch, self._networks.embedder
+        with watch.stage("encode"):
+            jpeg, size = encode(kept.image, kept.inside, self._settings)
+        embedding = None
+        if embedder is not None:
+            with watch.stage("embed"):
+                embedding = embedder.embed(kept.image, kept.inside)
+        probe = Probe(
+            presentation=send.presentation,
+            camera=self._camera,
+            captured_at=kept.captured_at,
+            jpeg=jpeg,
+            size=size,
+            face=kept.face,
+            quality=send.report,
+            embedding=embedding,
+        )
+        return Shot(probe=probe, usable_at=send.usable_at, attempt=send.attempt)
