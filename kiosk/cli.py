@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -154,7 +154,7 @@ def journal_tail(
     """Print the newest rows, oldest first."""
     from kiosk.journal import show  # noqa: PLC0415
 
-    _print(show.tail(_load(config, overrides).journal_path, count, as_json=json))
+    print(show.tail(_load(config, overrides).journal_path, count, as_json=json))  # noqa: T201 (the command's output)
 
 
 @journal_app.command("verify")
@@ -163,13 +163,6 @@ def journal_verify(config: Config = None, overrides: Overrides = None, json: Jso
     from kiosk.journal import show  # noqa: PLC0415
 
     text, whole = show.verify(_load(config, overrides).journal_path, as_json=json)
-    _print(text)
+    print(text)  # noqa: T201 (the command's output)
     if not whole:
         sys.exit(1)
-
-
-def _print(what: Any) -> None:
-    if isinstance(what, str):
-        print(what)  # noqa: T201 (machine-readable, never wrapped or coloured)
-    else:
-        Console().print(what)

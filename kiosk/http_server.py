@@ -14,6 +14,14 @@ from kiosk.errors import ConfigurationError
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # The composition root owns SIGTERM and SIGINT: relays are made safe before anything closes.
@@ -34,9 +42,8 @@ async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], Non
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
-    server = _Server(config)
     with _listen(host, port) as listener:
-        ready(listener.getsockname()[1])
+        server = _Server(config, lambda: ready(listener.getsockname()[1]))
         try:
             await server.serve(sockets=[listener])
         except asyncio.CancelledError:

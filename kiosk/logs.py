@@ -19,12 +19,17 @@ def configure(settings: LogSettings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _no_bytes,
-            structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(),
+            _for_people() if human else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    # The plain formatter prints no local variables: they may hold pictures.
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 def _no_bytes(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

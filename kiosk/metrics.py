@@ -23,7 +23,7 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         # One more series for each series says nothing that the start time of the process does not.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Gauge("kiosk_build_info", "The running version; always 1.", ["version"], registry=registry).labels(version).set(1)
@@ -57,9 +57,7 @@ class Metrics:
         self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
         self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
         self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
-        self._dropped = Counter(
-            "kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry
-        )
+        self._dropped = Counter("kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry)
         self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
         for gate in ADVICE:
             self._gates.labels(gate)

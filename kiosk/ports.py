@@ -71,7 +71,8 @@ class PhotoAnalyser(Protocol):
 
     async def analyse(self, photo: bytes) -> AnalysedPhoto:
         """Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
-        CameraError with slug `eye_lost` where the worker died on it."""
+        CameraError with slug `eye_lost` where the worker died on it.
+        """
 
 
 Observer = Callable[[Mapping[str, object]], None]

@@ -226,7 +226,8 @@ class WebSettings(Section):
     def _faces_stay_home(self) -> Self:
         if (self.page or self.events) and not is_loopback(self.host):
             raise ValueError(
-                f"page and events show faces and names and have no login: with either on, host must be loopback, not '{self.host}'"
+                "page and events show faces and names and have no login: with either on, "
+                f"host must be loopback, not '{self.host}'"
             )
         return self
 
@@ -263,8 +264,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library names it)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the library names it)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
 
@@ -272,9 +273,8 @@ class Settings(BaseSettings):
     def _names_meet(self) -> Self:
         for name, portal in self.portals.items():
             if portal.camera not in self.cameras:
-                raise ValueError(
-                    f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{_nearest(portal.camera, self.cameras)}"
-                )
+                near = _nearest(portal.camera, self.cameras)
+                raise ValueError(f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{near}")
         for rule in self.rules:
             for portal_name in rule.portals:
                 if portal_name not in self.portals:
@@ -332,7 +332,9 @@ def secret(file: Path) -> str:
     try:
         value = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError("secret_missing", f"{file}: {error.__class__.__name__}; put the secret there, mode 0600") from error
+        raise ConfigurationError(
+            "secret_missing", f"{file}: {error.__class__.__name__}; put the secret there, mode 0600"
+        ) from error
     if not value:
         raise ConfigurationError("secret_missing", f"{file} is empty")
     return value

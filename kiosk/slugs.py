@@ -27,16 +27,26 @@ _NOBODY = ("", "")
 TABLE: dict[str, Entry] = {
     # What the person can mend, most helpful first: this order is the order of advice.
     "several_faces": Entry("guidance", ("One person at a time", "请一个一个来"), ("several faces in view", "画面中有多张人脸")),
-    "face_cut_off": Entry("guidance", ("Step into the picture", "请站到画面中间"), ("face reaches over the picture's border", "人脸超出画面边缘")),
+    "face_cut_off": Entry(
+        "guidance", ("Step into the picture", "请站到画面中间"), ("face reaches over the picture's border", "人脸超出画面边缘")
+    ),
     "face_too_small": Entry("guidance", ("Come closer", "请靠近一些"), ("face shorter than min_face_side", "人脸小于最小边长")),
-    "eyes_too_close": Entry("guidance", ("Come closer", "请靠近一些"), ("eyes closer together than min_inter_eye", "双眼间距小于下限")),
-    "turned_away": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("head turned beyond max_yaw", "偏航角过大")),
-    "looking_up_or_down": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("head tilted beyond max_pitch", "俯仰角过大")),
+    "eyes_too_close": Entry(
+        "guidance", ("Come closer", "请靠近一些"), ("eyes closer together than min_inter_eye", "双眼间距小于下限")
+    ),
+    "turned_away": Entry(
+        "guidance", ("Look straight at the camera", "请正对摄像头"), ("head turned beyond max_yaw", "偏航角过大")
+    ),
+    "looking_up_or_down": Entry(
+        "guidance", ("Look straight at the camera", "请正对摄像头"), ("head tilted beyond max_pitch", "俯仰角过大")
+    ),
     "head_tilted": Entry("guidance", ("Hold your head upright", "请保持头部端正"), ("head rolled beyond max_roll", "翻滚角过大")),
     "too_dark": Entry("guidance", ("More light on your face", "请让脸部更亮"), ("face darker than min_brightness", "人脸过暗")),
     "too_bright": Entry("guidance", ("Less light on your face", "请避开强光"), ("face brighter than max_brightness", "人脸过亮")),
     "blurred": Entry("guidance", ("Hold still", "请保持不动"), ("face less sharp than min_sharpness", "人脸模糊")),
-    "landmarks_missing": Entry("guidance", ("Look straight at the camera", "请正对摄像头"), ("no landmarks found on the face", "未找到人脸关键点")),
+    "landmarks_missing": Entry(
+        "guidance", ("Look straight at the camera", "请正对摄像头"), ("no landmarks found on the face", "未找到人脸关键点")
+    ),
     "good": Entry("guidance", ("Thank you, one moment", "谢谢，请稍候"), ("face is good enough", "人脸质量合格")),
     "looking": Entry("guidance", ("Look at the camera", "请看摄像头"), ("face in view", "发现人脸")),
     # Refusals: values, not errors.
@@ -47,7 +57,14 @@ TABLE: dict[str, Entry] = {
     "denied_by_rule": Entry("refusal", ("No entry", "禁止通行"), ("a deny rule matched", "命中拒绝规则")),
     "no_rule_matched": Entry("refusal", ("No entry", "禁止通行"), ("no rule grants this", "没有规则放行")),
     "rule_failed": Entry("refusal", _OUT, ("a rule's condition could not be evaluated", "规则条件无法求值")),
-    "consent_missing": Entry("refusal", ("No entry by face here", "此处不支持刷脸"), ("cloud_consent is off: no face may leave the box", "未获上传同意")),
+    "time_untrusted": Entry(
+        "refusal", _OUT, ("a rule asks for the hour and the clock is not known to be right", "时钟不可信，按时间的规则拒绝")
+    ),
+    "consent_missing": Entry(
+        "refusal",
+        ("No entry by face here", "此处不支持刷脸"),
+        ("cloud_consent is off: no face may leave the box", "未获上传同意"),
+    ),
     # The portal's own refusals.
     "verdict_expired": Entry("portal", _AGAIN, ("the verdict came later than verdict_ttl", "判定已过期")),
     "person_left": Entry("portal", _AGAIN, ("the person was gone when the relay would have fired", "开门前人已离开")),
@@ -66,10 +83,14 @@ TABLE: dict[str, Entry] = {
     "group_unknown": Entry("cloud", _OUT, ("a configured group does not exist", "配置的人员组不存在")),
     "request_refused": Entry("cloud", _OUT, ("the cloud calls the request malformed", "云端拒绝请求")),
     "state_conflict": Entry("cloud", _NOBODY, ("the library is not in the state the call expects", "人员库状态冲突")),
-    "answer_makes_no_sense": Entry("cloud", _WAIT, ("the answer breaks the contract: a portal or proxy in between?", "应答不符合协议")),
+    "answer_makes_no_sense": Entry(
+        "cloud", _WAIT, ("the answer breaks the contract: a portal or proxy in between?", "应答不符合协议")
+    ),
     "answer_too_large": Entry("cloud", _WAIT, ("the answer is larger than the cap", "应答过大")),
     "probe_too_large": Entry("cloud", _AGAIN, ("the request exceeds the interface's limit", "请求超过接口上限")),
-    "face_not_found": Entry("cloud", ("Look at the camera", "请看摄像头"), ("the cloud finds no face in the probe", "云端未检测到人脸")),
+    "face_not_found": Entry(
+        "cloud", ("Look at the camera", "请看摄像头"), ("the cloud finds no face in the probe", "云端未检测到人脸")
+    ),
     "picture_rejected": Entry("cloud", _AGAIN, ("the cloud rejects the picture", "云端拒绝图片")),
     # Photos handed in.
     "image_decode_failed": Entry("photo", _NOBODY, ("the photo cannot be decoded", "图片无法解码")),
@@ -81,9 +102,13 @@ TABLE: dict[str, Entry] = {
     "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
     "source_ended": Entry("device", _OUT, ("the file, folder or scene is over", "片源已结束")),
     "source_invalid": Entry("device", _OUT, ("the file, folder or scene cannot be played", "片源无法播放")),
-    "model_missing": Entry("device", _OUT, ("model weights are missing: run `kiosk models fetch`", "缺少模型，请运行 kiosk models fetch")),
+    "model_missing": Entry(
+        "device", _OUT, ("model weights are missing: run `kiosk models fetch`", "缺少模型，请运行 kiosk models fetch")
+    ),
     "model_invalid": Entry("device", _OUT, ("model weights do not have the expected SHA-256", "模型校验失败")),
-    "confinement_unavailable": Entry("device", _OUT, ("the kernel cannot take the network away from the eye", "内核无法限制视觉进程联网")),
+    "confinement_unavailable": Entry(
+        "device", _OUT, ("the kernel cannot take the network away from the eye", "内核无法限制视觉进程联网")
+    ),
     "eye_lost": Entry("device", _OUT, ("the eye ended unexpectedly and is restarted", "视觉进程意外结束，正在重启")),
     "eye_wedged": Entry("device", _OUT, ("the eye fell silent and was killed", "视觉进程无响应，已被终止")),
     "eye_contract": Entry("device", _OUT, ("the eye sent something malformed and was killed", "视觉进程消息异常，已被终止")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import socket
 import struct
 import threading
@@ -31,7 +32,7 @@ async def test_messages_arrive_in_order_and_whole(pair: tuple[socket.socket, soc
     eye = EyeEnd(theirs)
     daemon = await DaemonEnd.over(ours)
     sent = [messages.Picture(1.0, bytes(size)) for size in (0, 1, 100_000, 3_000_000)]
-    sender = threading.Thread(target=lambda: [eye.send(message) for message in sent])
+    sender = threading.Thread(target=lambda: collections.deque(map(eye.send, sent)))
     sender.start()
     assert [await daemon.receive() for _ in sent] == sent
     sender.join()
@@ -74,7 +75,16 @@ async def test_what_is_malformed_or_too_long_is_refused(pair: tuple[socket.socke
         {"type": "told", "presentation": 1},
         {"type": "told", "presentation": 0, "at": 1.0, "slug": "good"},
         {"type": "told", "presentation": 1, "at": 1.0, "slug": "Not a slug!"},
-        {"type": "examined", "at": 1.0, "captured": -1, "dropped": 0, "examined": 0, "faces": 0, "present": [], "stage_seconds": {}},
+        {
+            "type": "examined",
+            "at": 1.0,
+            "captured": -1,
+            "dropped": 0,
+            "examined": 0,
+            "faces": 0,
+            "present": [],
+            "stage_seconds": {},
+        },
         {"type": "grant", "person": "anybody"},
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +75,8 @@ def test_io_uring_is_no_way_round() -> None:
 
 
 def test_what_the_eye_needs_still_works() -> None:
-    assert confined("a, b = socket.socketpair(); a.send(b'x'); print(b.recv(1), open('/proc/self/status').readable())") == "b'x' True"
+    script = "a, b = socket.socketpair(); a.send(b'x'); print(b.recv(1), open('/proc/self/status').readable())"
+    assert confined(script) == "b'x' True"
 
 
 def test_privileges_are_gone_for_good() -> None:
@@ -112,9 +116,6 @@ print(child.stdout.readline(), flush=True)
 
 
 def _wait_until_gone(pid: int) -> None:
-    import os
-    import time
-
     for _ in range(200):
         os.kill(pid, 0)
         if _is_zombie(pid):
@@ -123,8 +124,6 @@ def _wait_until_gone(pid: int) -> None:
 
 
 def _is_zombie(pid: int) -> bool:
-    from pathlib import Path
-
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

@@ -106,7 +106,8 @@ def _unknown_names(tokens: Sequence[_Token], sample: Variables) -> Iterator[str]
     padded = [*tokens, _Token("mark", "", 0, 0), _Token("mark", "", 0, 0)]
     for index, token in enumerate(tokens):
         dot, member = padded[index + 1], padded[index + 2]
-        if token.kind != "name" or token.text in _WORDS or token.text in bound or dot.text == "(" or _is_member(tokens, index):
+        foreign = token.text in _WORDS or token.text in bound or dot.text == "(" or _is_member(tokens, index)
+        if token.kind != "name" or foreign:
             continue
         is_path = dot.text == "." and member.kind == "name"
         path = f"{token.text}.{member.text}" if is_path else token.text
@@ -117,7 +118,9 @@ def _unknown_names(tokens: Sequence[_Token], sample: Variables) -> Iterator[str]
 def _bound(tokens: Sequence[_Token]) -> set[str]:
     """Names a comprehension introduces, as `day` in `[5, 6].exists(day, day == time.weekday)`."""
     runs = zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False)
-    return {name.text for macro, bracket, name, comma in runs if macro.text in _BINDERS and bracket.text == "(" and comma.text == ","}
+    return {
+        name.text for macro, bracket, name, comma in runs if macro.text in _BINDERS and bracket.text == "(" and comma.text == ","
+    }
 
 
 def _is_member(tokens: Sequence[_Token], index: int) -> bool:

@@ -11,7 +11,17 @@ from rich.table import Table
 from kiosk import slugs
 from kiosk.demo.judge import Judgement
 
-_COLUMNS = (("time", 8), ("who", 10), ("grade", 5), ("told", 28), ("verdict", 12), ("score", 5), ("rule", 17), ("door", 26), ("ms", 4))
+_COLUMNS = (
+    ("time", 8),
+    ("who", 10),
+    ("grade", 5),
+    ("told", 28),
+    ("verdict", 12),
+    ("score", 5),
+    ("rule", 17),
+    ("door", 26),
+    ("ms", 4),
+)
 _MARK = {"met": "[green]as expected[/green]", "failed": "[red]not as expected[/red]", "missed": "[yellow]eye was down[/yellow]"}
 
 

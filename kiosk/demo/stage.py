@@ -65,9 +65,7 @@ class Stage:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stack.aclose()
 
     @property
@@ -116,7 +114,9 @@ class Stage:
                     async for line in response.aiter_lines():
                         yield msgspec.json.decode(line) if line else None
             except httpx.TransportError as error:
-                raise Transient("cloud_unreachable", f"the daemon's event stream broke off: {error.__class__.__name__}") from error
+                raise Transient(
+                    "cloud_unreachable", f"the daemon's event stream broke off: {error.__class__.__name__}"
+                ) from error
 
     async def health(self) -> dict[str, Any]:
         async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:

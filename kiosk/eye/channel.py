@@ -42,9 +42,10 @@ class EyeEnd:
             return None
         body = self._stream.read(_checked_length(head))
         try:
-            return messages.decode_to_eye(body)
+            message: messages.ToEye = messages.decode_to_eye(body)
         except msgspec.DecodeError as error:
             raise CameraError("eye_contract", str(error)) from error
+        return message
 
 
 class DaemonEnd:
@@ -74,9 +75,10 @@ class DaemonEnd:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         try:
-            return messages.decode_from_eye(body)
+            message: messages.FromEye = messages.decode_from_eye(body)
         except msgspec.DecodeError as error:
             raise CameraError("eye_contract", str(error)) from error
+        return message
 
     def close(self) -> None:
         self._writer.close()

@@ -17,6 +17,7 @@ from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine
+from kiosk.ports import AnalysedPhoto
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examiner
@@ -158,7 +159,7 @@ def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
         channel.send(_answer(reader.read, message))
 
 
-def _answer(read: Callable[[bytes], messages.AnalysedPhoto], request: messages.Analyse) -> messages.Analysed | messages.Refused:
+def _answer(read: Callable[[bytes], AnalysedPhoto], request: messages.Analyse) -> messages.Analysed | messages.Refused:
     try:
         return messages.Analysed(request.request, read(request.photo))
     except PhotoRejected as error:

@@ -25,7 +25,18 @@ FORBIDDEN_FAMILIES = {
 
 _FORBIDDEN_CALLS = (
     # io_uring opens sockets without the socket call; the rest lead out of the process.
-    *("io_uring_setup", "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "bpf", "mount", "setns", "unshare"),
+    *(
+        "io_uring_setup",
+        "execve",
+        "execveat",
+        "ptrace",
+        "process_vm_readv",
+        "process_vm_writev",
+        "bpf",
+        "mount",
+        "setns",
+        "unshare",
+    ),
     *("kexec_load", "init_module", "finit_module", "keyctl", "add_key", "userfaultfd", "perf_event_open"),
 )
 _PR_SET_PDEATHSIG = 1

@@ -39,9 +39,7 @@ class PhotoEye:
             await self._ready_eye()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._eye is not None:
             await self._eye.end(grace=0.5)
 

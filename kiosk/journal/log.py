@@ -86,17 +86,11 @@ class Journal:
 
     @classmethod
     async def open(cls, path: Path) -> Journal:
-        """Creates what is missing. Raises JournalError `journal_unwritable`, or `journal_broken` where the newest row is false."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            lock = path.with_name(path.name + ".lock").open("wb")
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
-            raise JournalError("journal_unwritable", f"{path}: another kiosk is writing it") from error
-        except OSError as error:
-            raise JournalError("journal_unwritable", f"{path}: {error.strerror}") from error
+        """Creates what is missing.
+
+        Raises JournalError `journal_unwritable`, or `journal_broken` where the newest row is false.
+        """
+        lock = _claim(path)
         journal = cls(path, lock, ThreadPoolExecutor(1, thread_name_prefix="journal"))
         try:
             await journal._in_thread(journal._connect)
@@ -138,7 +132,9 @@ class Journal:
         if newest is not None:
             row = Row(*newest)
             if row.hash != row.computed_hash():
-                raise JournalError("journal_broken", f"{self._path}: row {row.seq} does not have its hash; `kiosk journal verify`")
+                raise JournalError(
+                    "journal_broken", f"{self._path}: row {row.seq} does not have its hash; `kiosk journal verify`"
+                )
             self._last_seq, self._head = row.seq, row.hash
 
     def _append(self, kind: str, portal: str, presentation: int | None, body: str) -> Row:
@@ -150,6 +146,22 @@ class Journal:
         self._database.execute(f"INSERT INTO journal VALUES ({places})", msgspec.structs.astuple(row))  # noqa: S608 (constants)
         self._last_seq, self._head = row.seq, row.hash
         return row
+
+
+def _claim(path: Path) -> IO[bytes]:
+    """Makes the file, readable by its owner only, and locks it against a second writer."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        lock = path.with_name(path.name + ".lock").open("wb")
+    except OSError as error:
+        raise JournalError("journal_unwritable", f"{path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise JournalError("journal_unwritable", f"{path}: another kiosk is writing it") from error
+    return lock
 
 
 def tail(path: Path, count: int) -> list[Row]:

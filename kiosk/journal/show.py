@@ -5,22 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from rich.table import Table
 
 from kiosk.journal import log
 
 
-def tail(path: Path, count: int, *, as_json: bool) -> Table | str:
-    """A table, or one JSON object a line."""
+def tail(path: Path, count: int, *, as_json: bool) -> str:
+    """One row a line, as text or as a JSON object."""
     rows = log.tail(path, count)
     if as_json:
         return "\n".join(msgspec.json.encode(row).decode() for row in rows)
-    table = Table("seq", "time (UTC)", "kind", "portal", "presentation", "what")
-    for row in rows:
-        body = msgspec.json.decode(row.body)
-        what = ", ".join(f"{key} {value}" for key, value in body.items() if key != "policy")
-        table.add_row(str(row.seq), row.wall[:23], row.kind, row.portal, str(row.presentation or ""), what)
-    return table
+    return "\n".join(map(_line, rows))
+
+
+def _line(row: log.Row) -> str:
+    body = msgspec.json.decode(row.body)
+    # The rules' hash is the same on almost every row, and long.
+    what = ", ".join(f"{key} {value}" for key, value in body.items() if key != "policy")
+    who = "" if row.presentation is None else f"#{row.presentation}"
+    return f"{row.seq:>6}  {row.wall[:23]}  {row.kind:<14}  {row.portal:<8}  {who:<5}  {what}".rstrip()
 
 
 def verify(path: Path, *, as_json: bool) -> tuple[str, bool]:

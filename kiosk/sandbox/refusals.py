@@ -6,7 +6,7 @@ from kiosk.errors import KioskError
 from kiosk.recognition.tencent.codes import LEGACY
 
 
-class Refusal(KioskError):  # noqa: N818 – the error tree's names say what happened
+class Refusal(KioskError):
     """Answered as `{"code": …, "message": …, "data": {}}`."""
 
     def __init__(self, code: int, detail: str = "") -> None:

@@ -112,7 +112,7 @@ class Attendant:
 
     def _on_shot(self, shot: Shot) -> None:
         visit = self._visits.get(shot.probe.presentation)
-        if visit is None or visit.settled is not None and visit.settled.outcome == "granted":
+        if visit is None or (visit.settled is not None and visit.settled.outcome == "granted"):
             return
         visit.shot, visit.shot_at = shot, time.monotonic()
         self._spawn(self._recognise(visit, shot))
@@ -207,11 +207,11 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
         "grade": shot.probe.quality.grade if shot else grade,
         "told": visit.told,
         "verdict": type(verdict).__struct_config__.tag if verdict else None,
-        "score": verdict.score if isinstance(verdict, Match | NonMatch) else None,
+        "score": round(verdict.score, 2) if isinstance(verdict, Match | NonMatch) else None,
         "rule": settled.rule if settled else None,
         "attempts": shot.attempt if shot else 0,
-        "face_to_probe_ms": 1000 * (visit.shot_at - shot.usable_at) if shot else None,
-        "face_to_relay_ms": settled.face_to_relay * 1000 if settled and settled.face_to_relay is not None else None,
+        "face_to_probe_ms": round(1000 * (visit.shot_at - shot.usable_at), 1) if shot else None,
+        "face_to_relay_ms": round(1000 * settled.face_to_relay, 1) if settled and settled.face_to_relay is not None else None,
     }
 
 
@@ -234,4 +234,3 @@ def _evidence(verdict: Verdict, shot: Shot, policy: Policy) -> dict[str, object]
 def _local_time() -> LocalTime:
     now = datetime.now().astimezone()
     return LocalTime(weekday=now.weekday(), minute=now.hour * 60 + now.minute, trusted=False)
-

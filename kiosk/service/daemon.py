@@ -105,9 +105,7 @@ class Daemon:
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, recogniser: Recogniser) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(
-            name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline
-        )
+        attendant = Attendant(name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline)
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant)
@@ -197,7 +195,8 @@ class Daemon:
             "pid": os.getpid(),
             "stale": stale,
             "eyes": {
-                name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts} for name, eye in self._eyes.items()
+                name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts}
+                for name, eye in self._eyes.items()
             },
             "portals": {name: {"state": door.state} for name, door in self._doors.items()},
             "frames": self._tally.frames,

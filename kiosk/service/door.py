@@ -73,9 +73,7 @@ class Door:
     def state(self) -> str:
         return self._portal.state
 
-    def post(
-        self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None
-    ) -> None:
+    def post(self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None) -> None:
         if isinstance(event, access.Decided):
             self._cases[event.presentation] = _Case(event.decision, evidence or {}, usable_at or event.at)
         if self._events.empty():

@@ -14,7 +14,7 @@ from kiosk.slugs import ADVICE
 
 NOT_ASSESSED = -1.0
 
-_LUMA_TO_BRIGHTNESS = ((0.0, 0.0), (70.0, 30.0), (170.0, 70.0), (255.0, 100.0))
+_LUMA_TO_BRIGHTNESS = ((0.0, 0.0), (60.0, 30.0), (170.0, 70.0), (255.0, 100.0))
 """Mean luma of a face to the vendor's Brightness, whose normal range is 30–70.
 
 Well lit faces measured 103–166, at a quarter of the exposure ≤ 41, at double ≥ 174.

@@ -42,8 +42,8 @@ class Feed:
     async def watch(self, idle: float = 1.0) -> AsyncIterator[Event | None]:
         """Recent events, then new ones as they come; None after `idle` seconds without any, as a sign of life."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(self._queue)
-        for event in self._recent:
-            queue.put_nowait(event)
+        for past in self._recent:
+            queue.put_nowait(past)
         self._observers.add(queue)
         try:
             while not self._closed:
