@@ -37,15 +37,18 @@ class Notifier:
     def __init__(self) -> None:
         # The library leaves a socket open where there is nobody to talk to.
         self._systemd = sdnotify.SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
+        if self._systemd is not None and self._systemd.socket is not None:
+            # A manager that does not read must not stall the loop; what it misses the next beat says again.
+            self._systemd.socket.setblocking(False)
         # Half of the bound, as sd_watchdog_enabled(3) advises.
         self._every = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
         self._fed_at = float("-inf")
         self._status = ""
 
     def close(self) -> None:
-        if self._systemd is not None:
+        if self._systemd is not None and self._systemd.socket is not None:
             self._systemd.socket.close()
-            self._systemd = None
+        self._systemd = None
 
     def ready(self) -> None:
         self._tell("READY=1")

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from kiosk.slugs import ADVICE
+
+GATES = tuple(slug for slug in ADVICE if slug not in {"good", "looking"})
+"""What people can be told to mend; the two left out find no fault."""
 
 _FACE_TO_RELAY = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 _STAGE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25)
@@ -43,8 +48,9 @@ class Metrics:
         self._frames = Counter(
             "kiosk_frames_total", "Frames captured, dropped for a newer one, examined.", ["camera", "result"], registry=registry
         )
-        self._frame_at = Gauge(
-            "kiosk_last_frame_monotonic_seconds", "Capture time of the newest examined frame.", ["camera"], registry=registry
+        self._frame_at: dict[str, float] = {}
+        self._frame_age = Gauge(
+            "kiosk_frame_age_seconds", "Time since the newest examined frame was captured.", ["camera"], registry=registry
         )
         self._gates = Counter("kiosk_gate_fired_total", "Times people were told to mend something.", ["gate"], registry=registry)
         self._cloud = Counter("kiosk_cloud_requests_total", "Calls by their outcome.", ["interface", "code"], registry=registry)
@@ -59,7 +65,7 @@ class Metrics:
         self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
         self._dropped = Counter("kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry)
         self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
-        for gate in ADVICE:
+        for gate in GATES:
             self._gates.labels(gate)
 
     def render(self) -> tuple[bytes, str]:
@@ -76,15 +82,22 @@ class Metrics:
         self._face_to_relay.observe(seconds)
 
     def frame(self, camera: str, at: float, counts: Mapping[str, int], stage_seconds: Mapping[str, float]) -> None:
-        """`counts`: how many more were captured, dropped, examined."""
-        self._frame_at.labels(camera).set(at)
+        """`at`: capture time, monotonic seconds; `counts`: how many more were captured, dropped, examined."""
+        if camera not in self._frame_at:
+            self._frame_age.labels(camera).set_function(partial(self._age, camera))
+        self._frame_at[camera] = at
         for result, count in counts.items():
             self._frames.labels(camera, result).inc(count)
         for stage, seconds in stage_seconds.items():
             self._stages.labels(camera, stage).observe(seconds)
 
+    def _age(self, camera: str) -> float:
+        return time.monotonic() - self._frame_at[camera]
+
     def gate_fired(self, gate: str) -> None:
-        self._gates.labels(gate).inc()
+        """What is no gate does not count: see GATES."""
+        if gate in GATES:
+            self._gates.labels(gate).inc()
 
     def cloud_request(self, interface: str, code: str, seconds: float) -> None:
         self._cloud.labels(interface, code).inc()

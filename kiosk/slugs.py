@@ -115,6 +115,7 @@ TABLE: dict[str, Entry] = {
     "relay_lost": Entry("device", _OUT, ("the relay does not answer", "继电器无响应")),
     "relay_missing": Entry("device", _OUT, ("the relay cannot be opened", "无法打开继电器")),
     "journal_unwritable": Entry("device", _OUT, ("the journal cannot be written: nothing is granted", "日志无法写入，拒绝放行")),
+    "journal_missing": Entry("device", _NOBODY, ("there is no journal to read", "找不到日志")),
     "journal_broken": Entry("device", _NOBODY, ("the journal's hash chain is broken", "日志哈希链损坏")),
     # Set-up.
     "configuration_invalid": Entry("setup", _NOBODY, ("the configuration has mistakes", "配置有误")),

@@ -71,6 +71,18 @@ def test_the_watchdog_is_fed_twice_in_its_time_and_only_while_healthy(told: Read
     notifier.close()
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_manager_that_does_not_read_stalls_nothing(told: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool) -> None:
+    if not watched:
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    notifier = Notifier()
+    for number in range(2000):
+        notifier.status(f"{number} {'x' * 1000}")
+    assert len(told()) < 2000
+    notifier.close()
+    notifier.close()
+
+
 def test_without_systemd_nothing_is_sent_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)

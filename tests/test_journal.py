@@ -139,9 +139,49 @@ async def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_that_is_none_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"not a database" * 100)
-    for path in (tmp_path / "journal.sqlite", tmp_path / "missing"):
+    for read in (verify, lambda path: tail(path, 1)):
         with pytest.raises(JournalError, match="journal_broken"):
-            verify(path)
+            read(tmp_path / "journal.sqlite")
+        with pytest.raises(JournalError, match="journal_missing"):
+            read(tmp_path / "missing")
+
+
+async def test_a_file_that_is_none_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError, match="journal_broken"):
+        await Journal.open(path)
+    assert path.read_bytes() == b"not a database" * 100
+
+
+@pytest.mark.parametrize("column", [name for name in Row.__struct_fields__ if name not in {"seq", "presentation", "monotonic"}])
+async def test_bytes_that_are_no_text_are_found_at_their_row(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "journal.sqlite"
+    await written(path)
+    change(path, f"UPDATE journal SET {column} = CAST(X'FF' AS TEXT) || substr({column}, 2) WHERE seq = 3")
+    found = verify(path)
+    assert (found.ok, found.bad_seq) == (False, 3)
+    assert len(show.tail(path, 5, as_json=False).splitlines()) == 5
+    assert len(show.tail(path, 5, as_json=True).splitlines()) == 5
+
+
+async def test_a_byte_cannot_pass_for_the_escape_that_shows_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = await Journal.open(path)
+    await journal.append("granted", r"\xff", 1, {})
+    await journal.close()
+    change(path, "UPDATE journal SET portal = CAST(X'FF' AS TEXT) WHERE seq = 1")
+    assert verify(path).bad_seq == 1
+
+
+async def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = await Journal.open(path)
+    for number in range(3):
+        row = await journal.append("granted", "door", 1, {})
+        assert (verify(path).rows, tail(path, 1)) == (number + 1, [row])
+    assert journal.head == verify(path).head
+    await journal.close()
 
 
 def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path) -> None:

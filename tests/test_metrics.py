@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from kiosk.metrics import Metrics
+from kiosk.metrics import GATES, Metrics
 from kiosk.slugs import ADVICE
 
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_energised", "_fds")
@@ -19,6 +20,7 @@ def filled() -> Metrics:
     metrics.face_to_relay(0.3)
     metrics.frame("front", 12.0, {"captured": 3, "dropped": 1, "examined": 2}, {"find": 0.004})
     metrics.gate_fired("blurred")
+    metrics.gate_fired("good")
     metrics.cloud_request("identify", "0", 0.1)
     metrics.eye("front", up=True)
     metrics.eye_lost("front", "eye_wedged")
@@ -49,7 +51,19 @@ def test_what_was_counted_is_there() -> None:
 
 def test_a_gate_that_never_fired_can_be_seen() -> None:
     fired = {dict(labels)["gate"]: value for (name, labels), value in samples().items() if name == "kiosk_gate_fired_total"}
-    assert fired == {gate: float(gate == "blurred") for gate in ADVICE}
+    assert fired == {gate: float(gate == "blurred") for gate in GATES}
+    assert set(ADVICE) - set(GATES) == {"good", "looking"}
+
+
+def test_the_age_of_the_newest_frame_grows_while_none_comes() -> None:
+    metrics = Metrics("1.2.3")
+    metrics.frame("front", time.monotonic() - 100.0, {}, {})
+    old = metrics.registry.get_sample_value("kiosk_frame_age_seconds", {"camera": "front"})
+    metrics.frame("front", time.monotonic(), {}, {})
+    new = metrics.registry.get_sample_value("kiosk_frame_age_seconds", {"camera": "front"})
+    assert old is not None
+    assert new is not None
+    assert old >= 100.0 > new >= 0.0
 
 
 def test_names_are_lower_case_and_say_their_base_unit() -> None:

@@ -117,6 +117,29 @@ def test_somebody_else_who_stepped_in_during_the_commit_does_not_get_the_door() 
     assert slug_of(portal.step(door.Committed(100.1, 7))) == "person_left"
 
 
+@pytest.mark.parametrize("expires_at", [float("nan"), float("inf"), 101.6, 10_000.0])
+def test_a_grant_that_would_outlive_its_time_opens_nothing(expires_at: float) -> None:
+    portal = armed()
+    see(portal, 100.0, 7)
+    assert slug_of(decide(portal, decision=grant(expires_at))) == "verdict_expired"
+
+
+@pytest.mark.parametrize("seen_at", [float("nan"), float("inf"), 100.7, 10_000.0])
+def test_a_sighting_from_the_future_proves_no_presence(seen_at: float) -> None:
+    portal = armed()
+    see(portal, seen_at, 7)
+    assert slug_of(decide(portal)) == "person_left"
+
+
+def test_a_relay_lost_during_the_commit_takes_the_grant_back() -> None:
+    portal = armed()
+    see(portal, 100.0, 7)
+    decide(portal)
+    withheld, prompt, *_ = portal.step(door.RelayFailed(100.1, "relay_lost"))
+    assert withheld == door.Record("withheld", 7, {"reason": "relay_lost", "rule": "staff"})
+    assert prompt == door.Prompt(7, "relay_lost")
+
+
 def test_a_commit_of_another_presentation_opens_nothing() -> None:
     portal = armed()
     see(portal, 100.0, 7, 8)

@@ -129,8 +129,54 @@ async def test_a_keeper_that_does_not_answer_is_given_up(tmp_path: Path) -> None
     assert not read_state(tmp_path, "door").energised
 
 
+async def test_a_keeper_that_stops_listening_in_a_pulse_is_made_to_let_go(tmp_path: Path) -> None:
+    async with opened(tmp_path) as relay:
+        await relay.pulse(30)
+        os.kill(relay.keeper_pid, signal.SIGSTOP)
+        with pytest.raises(HardwareError, match="relay_lost"):
+            await relay.release()
+        await asyncio.to_thread(wait_until, lambda: not read_state(tmp_path, "door").energised)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 61.0, float("nan"), float("inf")])
+async def test_the_keeper_itself_bounds_every_pulse(tmp_path: Path, seconds: float) -> None:
+    async with opened(tmp_path) as relay:
+        with pytest.raises(HardwareError, match="refuses a pulse"):
+            await relay.pulse(seconds)
+        state = read_state(tmp_path, "door")
+        assert (relay.energised, state.energised, state.pulses) == (False, False, 0)
+        await relay.pulse(30)
+        assert read_state(tmp_path, "door").energised
+
+
+async def test_what_was_written_last_does_not_count_once_the_keeper_is_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as relay:
+        await relay.pulse(30)
+        os.kill(relay.keeper_pid, signal.SIGKILL)
+    written = (tmp_path / "sim" / "door.json").read_text()
+    assert '"energised": true' in written
+    assert read_state(tmp_path, "door").why == "keeper gone"
+
+
+@pytest.mark.parametrize("name", ["", "../door", "a/b"])
+async def test_a_relays_name_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HardwareError, match="relay_missing"):
+        await open_relay(f"sim:{name}", tmp_path / "state", lambda *_: None, lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_torn_state_is_no_relay(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    (tmp_path / "sim" / "door.json").write_bytes(b"")
+    with pytest.raises(HardwareError, match="relay_missing"):
+        read_state(tmp_path, "door")
+
+
 def start_owner(folder: Path, seconds: float) -> subprocess.Popen[str]:
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(folder), str(seconds)], stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), str(seconds)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert owner.stdout is not None
     assert owner.stdout.readline() == "energised\n"
     assert read_state(folder, "door").energised
@@ -153,7 +199,7 @@ def test_killing_the_daemon_releases_at_once(tmp_path: Path) -> None:
 
 def test_a_stopped_daemon_cannot_hold_the_door_open(tmp_path: Path) -> None:
     owner = start_owner(tmp_path, 0.3)
-    owner.send_signal(signal.SIGSTOP)
+    os.killpg(owner.pid, signal.SIGSTOP)  # as Ctrl-Z does: everything in the daemon's group stops
     wait_until(lambda: read_state(tmp_path, "door").why == "timer")
     assert not read_state(tmp_path, "door").energised
     end(owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.assessor import Assessor, load
 from kiosk.vision.examiner import Examination, Examiner
+from kiosk.vision.landmarks import LEVEL_PITCH, pose_of
 from kiosk.vision.photo import PhotoReader, read_header
 from kiosk.vision.pixels import Image, shrink
 from kiosk.vision.probe import crop, encode, moved
@@ -151,14 +153,351 @@ def test_roll_is_positive_towards_the_persons_right_shoulder(
     assert 15 < sign * pose.roll < 26
 
 
-def test_yaw_is_positive_to_the_persons_left(assessor: Assessor, people: Path) -> None:
-    # In these two tiles the head is turned to the picture's left: to the person's right.
-    for name in ("P003", "P009"):
-        sheet = picture(people, name, "character_sheet", 896)
-        heads = [face for face, _ in assessor.assess(sheet[:360]) if face.pose and abs(face.pose.yaw) > 30]
-        for image, sign in ((sheet[:360], 1), (np.ascontiguousarray(sheet[:360, ::-1]), -1)):
-            poses = [_closer(assessor, image, face) for face, _ in assessor.assess(image)]
-            turned = [(yaw, nose) for yaw, nose in poses if abs(yaw) > 30]
-            assert all(np.sign(yaw) == np.sign(nose) for yaw, nose in turned)
-            assert heads is not None
-            assert sign
+@pytest.mark.parametrize("name", ["P001", "P005"])
+def test_yaw_is_positive_to_the_persons_left(assessor: Assessor, people: Path, name: str) -> None:
+    # The second tile of these sheets shows a head turned to the picture's right: to the person's left.
+    tile = np.ascontiguousarray(picture(people, name, "character_sheet", 896)[70:320, 335:570])
+    for image, sign in ((tile, 1), (np.ascontiguousarray(tile[:, ::-1]), -1)):
+        (face,) = assessor._networks.finder.find(image)
+        found = assessor._networks.landmarker.locate(image, face.box)
+        assert found is not None
+        assert 30 < sign * found.pose.yaw < 60
+
+
+def test_pitch_is_positive_upwards() -> None:
+    up = np.radians(20)
+    # Columns: the face's own x, y and z (ahead) axis, seen with y up and z towards the camera.
+    matrix = np.array([[1, 0, 0, 0], [0, np.cos(up), np.sin(up), 0], [0, -np.sin(up), np.cos(up), 0], [0, 0, 0, 1]])
+    assert pose_of(matrix).pitch == pytest.approx(20 - LEVEL_PITCH)
+    assert pose_of(matrix.T).pitch == pytest.approx(-20 - LEVEL_PITCH)
+
+
+# The gate.
+
+
+@pytest.mark.parametrize("across", [100, 300])
+def test_every_portrait_and_selfie_passes(assessor: Assessor, people: Path, across: int) -> None:
+    for image in _people(assessor, people, across):
+        assert [report.defects for _, report in assessor.assess(image)] == [()]
+
+
+def test_blur_is_refused_and_only_blur(assessor: Assessor, people: Path) -> None:
+    for image in _people(assessor, people, 160):
+        blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), 2), dtype=np.uint8)
+        assert [report.defects for _, report in assessor.assess(blurred)] == [("blurred",)]
+
+
+@pytest.mark.parametrize(("exposure", "defect"), [(0.25, "too_dark"), (3.0, "too_bright")])
+def test_bad_light_is_refused(assessor: Assessor, people: Path, exposure: float, defect: str) -> None:
+    for image in _people(assessor, people, 160):
+        lit = np.clip(image.astype(np.float32) * exposure, 0, 255).astype(np.uint8)
+        ((_, report),) = assessor.assess(lit)
+        assert report.defects[0] == defect
+
+
+def test_a_profile_is_turned_away(assessor: Assessor, people: Path) -> None:
+    sheet = picture(people, "P002", "character_sheet", 1000)[78:360, 370:640]
+    ((_, report),) = assessor.assess(np.ascontiguousarray(sheet))
+    assert report.defects == ("turned_away",)
+
+
+def _people(assessor: Assessor, people: Path, across: int) -> Iterator[Image]:
+    """Every portrait and selfie with the face so many pixels wide."""
+    for name in NAMES:
+        for kind in ("studio_portrait", "amateur_selfie"):
+            image = picture(people, name, kind, 1024)
+            (face, *_) = assessor._networks.finder.find(image)
+            yield shrink(image, across / face.box.width)
+
+
+# Probes.
+
+
+def test_a_probe_shows_the_face_and_stays_inside_its_limits(assessor: Assessor, people: Path) -> None:
+    frame = scene(picture(people, "P006", "studio_portrait", 1000), width=1920, height=1080)
+    face = the_one(assessor, frame)
+    jpeg, size = encode(frame, face, PresentationSettings())
+    assert max(size) == 640
+    assert 30_000 < len(jpeg) < 150_000
+    assert b"Exif" not in jpeg
+    again = the_one(assessor, np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_UNCHANGED), dtype=np.uint8))
+    assert again.box.width / size[0] == pytest.approx(1 / 1.8, abs=0.05)
+
+
+def test_a_small_face_is_not_enlarged(assessor: Assessor, people: Path) -> None:
+    frame = scene(picture(people, "P006", "studio_portrait", 300))
+    face = the_one(assessor, frame)
+    _, (width, height) = encode(frame, face, PresentationSettings())
+    assert width == pytest.approx(1.8 * face.box.width, abs=2)
+    assert height == pytest.approx(1.8 * face.box.height, abs=2)
+
+
+@given(st.floats(-500, 2000), st.floats(-500, 1500), st.floats(64, 1500), st.floats(64, 1500), st.integers(64, 4000))
+@settings(max_examples=30, deadline=None)
+def test_a_probes_size_keeps_the_contract(x: float, y: float, width: float, height: float, long_side: int) -> None:
+    frame = np.zeros((720, 1280, 3), np.uint8)
+    face = Face(box=Box(x, y, width, height), score=1, points=((0, 0),) * 5)
+    left, top, right, bottom = face.box.grown(0.4).pixels(1280, 720)
+    if min(right - left, bottom - top) < 64:
+        with pytest.raises(ProbeRejected, match="picture_rejected"):
+            encode(frame, face, PresentationSettings(probe_long_side=long_side))
+        return
+    jpeg, size = encode(frame, face, PresentationSettings(probe_long_side=long_side))
+    assert min(size) >= 64
+    assert max(size) <= max(long_side, 64) or min(size) == 64
+    assert read_header(jpeg)[1:] == size
+
+
+def test_quality_goes_down_only_as_far_as_needed(assessor: Assessor, people: Path) -> None:
+    frame = scene(picture(people, "P006", "studio_portrait", 700))
+    face = the_one(assessor, frame)
+    full, size = encode(frame, face, PresentationSettings())
+    less, same = encode(frame, face, PresentationSettings(), max_bytes=len(full) - 1)
+    tiny, smaller = encode(frame, face, PresentationSettings(), max_bytes=5000)
+    assert len(full) / 3 < len(less) < len(full)
+    assert same == size
+    assert len(tiny) <= 5000
+    assert smaller[0] < size[0]
+    with pytest.raises(ProbeRejected, match="probe_too_large"):
+        encode(frame, face, PresentationSettings(), max_bytes=300)
+
+
+# Embeddings.
+
+
+def test_embeddings_tell_people_apart(reader: PhotoReader, people: Path) -> None:
+    names = ["P002", "P003", "P005", "P006", "P008"]
+    portraits, selfies = (
+        np.array([_embedding(reader, picture(people, name, kind, 512)) for name in names])
+        for kind in ("studio_portrait", "amateur_selfie")
+    )
+    cosines = portraits @ selfies.T
+    assert np.allclose(np.linalg.norm(portraits, axis=1), 1, atol=1e-5)
+    assert cosines.diagonal().min() > 0.45
+    assert (cosines - 2 * np.eye(len(names))).max() < 0.37
+
+
+def test_an_embedding_of_the_kept_crop_is_that_of_the_frame(assessor: Assessor, people: Path) -> None:
+    embedder = assessor._networks.embedder
+    assert embedder is not None
+    frame = scene(picture(people, "P005", "studio_portrait", 500))
+    face = the_one(assessor, frame)
+    kept, (left, top) = crop(frame, face.box)
+    inside = np.frombuffer(embedder.embed(kept, moved(face, -left, -top)), "<f4")
+    assert np.dot(inside, np.frombuffer(embedder.embed(frame, face), "<f4")) > 0.999
+
+
+def _embedding(reader: PhotoReader, image: Image) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    (face,) = reader.read(_encoded(image)).faces
+    return np.frombuffer(face.embedding, "<f4")
+
+
+# The examiner.
+
+
+def _play(examiner: Examiner, frames: Sequence[Image], begin: float = 50.0) -> list[Examination]:
+    return [examiner.examine(frame, begin + number / 15) for number, frame in enumerate(frames)]
+
+
+def _shots(seen: Sequence[Examination]) -> list[Shot]:
+    return [event for each in seen for event in each.events if isinstance(event, Shot)]
+
+
+def test_somebody_steps_up_is_shot_and_leaves(examiner: Examiner, people: Path) -> None:
+    someone, nobody = scene(picture(people, "P002", "studio_portrait", 600)), scene()
+    before = someone.copy()
+    seen = _play(examiner, [nobody, *[someone] * 4, *[nobody] * 12])
+    assert np.array_equal(someone, before)
+    (shot,) = _shots(seen)
+    assert shot.probe.presentation == 5
+    assert shot.attempt == 1
+    assert shot.usable_at == shot.probe.captured_at == pytest.approx(50 + 1 / 15)
+    assert [each.present for each in seen] == [(), *[(5,)] * 4, *[()] * 12]
+    assert [type(event).__name__ for each in seen for event in each.events] == ["Began", "Told", "Shot", "Told", "Ended"]
+    ended = [event for each in seen for event in each.events][-1]
+    assert isinstance(ended, Ended)
+    assert ended.best is not None
+    assert ended.best.grade == 4
+    assert {"find", "quality", "landmarks", "track", "encode", "embed"} == {name for each in seen for name in each.stage_seconds}
+    for event in (event for each in seen for event in each.events):
+        assert messages.decode_from_eye(messages.encode(event)) == event
+
+
+def test_the_probe_shows_the_person_and_carries_their_embedding(examiner: Examiner, reader: PhotoReader, people: Path) -> None:
+    portrait = picture(people, "P008", "studio_portrait", 700)
+    (shot,) = _shots(_play(examiner, [scene(portrait)] * 3))
+    assert shot.probe.embedding is not None
+    read = reader.read(shot.probe.jpeg)
+    assert (read.width, read.height) == shot.probe.size
+    assert np.dot(np.frombuffer(shot.probe.embedding, "<f4"), _embedding(reader, portrait)) > 0.9
+    assert np.dot(np.frombuffer(read.faces[0].embedding, "<f4"), _embedding(reader, portrait)) > 0.9
+    assert shot.probe.jpeg[:4].hex() not in repr(shot)
+
+
+def test_the_picture_is_copied_before_the_frame_is_used_again(models_dir: Path, people: Path, reader: PhotoReader) -> None:
+    portrait = picture(people, "P008", "studio_portrait", 500)
+    frame = scene(portrait)
+    with _examiner(models_dir, good_enough=4, settle=0) as examiner:
+        examiner.examine(frame, 1.0)
+        frame[:] = scene(np.asarray(cv2.GaussianBlur(portrait, (0, 0), 3), dtype=np.uint8))
+        (shot,) = _shots([examiner.examine(frame, 1.1)])
+    assert shot.probe.captured_at == 1.0
+    assert reader.read(shot.probe.jpeg).faces[0].quality.usable
+
+
+def test_a_refused_person_is_asked_again_and_a_granted_one_is_not(examiner: Examiner, people: Path) -> None:
+    frame = scene(picture(people, "P005", "studio_portrait", 500))
+    shots: list[Probe] = []
+    for number in range(60):
+        for shot in _shots([examiner.examine(frame, number / 15)]):
+            shots.append(shot.probe)
+            examiner.outcome(shot.probe.presentation, "refused" if len(shots) == 1 else "granted", number / 15)
+    assert len(shots) == 2
+
+
+def test_two_people_are_asked_to_come_one_at_a_time(examiner: Examiner, people: Path) -> None:
+    two = [picture(people, name, "studio_portrait", 500) for name in ("P002", "P008")]
+    seen = _play(examiner, [scene(*two)] * 12)
+    assert not _shots(seen)
+    assert set(seen[-1].told.values()) == {"several_faces"}
+    assert [report.defects for _, report in seen[-1].faces] == [("several_faces",)] * 2
+
+
+def test_a_frame_with_faces_is_drawn_and_left_as_it_was(examiner: Examiner, people: Path) -> None:
+    frame = scene(picture(people, "P002", "studio_portrait", 900), width=1920, height=1080)
+    before = frame.copy()
+    drawn = draw(frame, examiner.examine(frame, 1.0))
+    assert read_header(drawn) == ("jpeg", 960, 540)
+    assert np.array_equal(frame, before)
+    plain = draw(frame, Examination((), (), (), {}, {}))
+    assert drawn != plain
+
+
+def test_missing_models_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="model_missing"):
+        _examiner(tmp_path)
+
+
+def test_seeing_does_without_matplotlib() -> None:
+    code = """if True:
+        import sys, kiosk.vision.examiner, kiosk.vision.photo
+        from kiosk.vision.landmarks import _do_without_matplotlib
+        assert not [name for name in sys.modules if "mediapipe" in name]
+        _do_without_matplotlib()
+        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
+        assert not hasattr(sys.modules["matplotlib"], "__file__")
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+# Photos.
+
+
+def _encoded(image: Image, suffix: str = ".jpg", *options: int) -> bytes:
+    done, buffer = cv2.imencode(suffix, image, options)
+    assert done
+    return buffer.tobytes()
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".jpg", "jpeg"), (".png", "png"), (".bmp", "bmp")])
+def test_a_photo_of_each_format_is_read(reader: PhotoReader, people: Path, suffix: str, name: str) -> None:
+    image = picture(people, "P003", "amateur_selfie", 480)
+    read = reader.read(_encoded(image, suffix))
+    assert (read.format, read.width, read.height) == (name, image.shape[1], image.shape[0])
+    (face,) = read.faces
+    assert face.quality.usable
+    assert face.face.pose is not None
+    msgspec.convert(msgspec.to_builtins(read), type(read))
+
+
+def test_a_face_that_fills_the_photo_is_found(reader: PhotoReader, people: Path) -> None:
+    image = picture(people, "P003", "studio_portrait", 1024)
+    (face,) = reader.read(_encoded(image)).faces
+    left, top, right, bottom = face.face.box.pixels(image.shape[1], image.shape[0])
+    filled = cv2.resize(image[top:bottom, left:right], (1200, 1500))
+    assert len(reader.read(_encoded(np.asarray(filled, dtype=np.uint8))).faces) == 1
+
+
+def test_a_photo_without_a_face_is_a_photo(reader: PhotoReader) -> None:
+    assert reader.read(_encoded(scene())).faces == ()
+
+
+def test_exif_orientation_is_applied(reader: PhotoReader, people: Path) -> None:
+    image = picture(people, "P003", "studio_portrait", 480)[:, :400]
+    lying = _encoded(np.ascontiguousarray(np.rot90(image)))
+    # Orientation 6: turn clockwise to see it upright. One TIFF directory with one entry.
+    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    segment = b"Exif\0\0" + tiff
+    tagged = lying[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + lying[2:]
+    read = reader.read(tagged)
+    assert (read.width, read.height) == (400, 480)
+    assert len(read.faces) == 1
+
+
+@pytest.mark.parametrize(
+    ("photo", "slug"),
+    [
+        (b"", "image_format_unknown"),
+        (b"GIF89a" + bytes(500), "image_format_unknown"),
+        (b"RIFF\0\0\0\0WEBPVP8 " + bytes(500), "image_format_unknown"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image_format_unknown"),
+        (b"\xff\xd8\xff", "image_decode_failed"),
+        (b"\xff\xd8" + b"\xff" * 1000, "image_decode_failed"),
+        (b"\xff\xd8" + b"\xff\xe0\0\0" * 1000, "image_decode_failed"),
+        (b"\x89PNG\r\n\x1a\n", "image_decode_failed"),
+        (b"BM", "image_decode_failed"),
+        (_encoded(np.zeros((63, 500, 3), np.uint8), ".png"), "image_too_small"),
+        (_encoded(np.zeros((64, 4001, 3), np.uint8), ".png"), "image_too_large"),
+        (_encoded(np.zeros((4001, 64, 3), np.uint8), ".jpg"), "image_too_large"),
+        (_encoded(np.zeros((100, 100, 3), np.uint8), ".jpg")[:-40], "image_decode_failed"),
+        (_encoded(np.zeros((100, 100, 3), np.uint8), ".png")[:-40], "image_decode_failed"),
+        (_encoded(np.zeros((100, 100, 3), np.uint8), ".bmp")[:-40], "image_decode_failed"),
+    ],
+)
+def test_a_bad_photo_is_refused_with_its_reason(reader: PhotoReader, photo: bytes, slug: str) -> None:
+    with pytest.raises(PhotoRejected) as refused:
+        reader.read(photo)
+    assert refused.value.slug == slug
+
+
+def test_a_pixel_bomb_is_refused_by_its_header(reader: PhotoReader) -> None:
+    png = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".png"))
+    png[16:24] = b"\0\0\xff\xff" * 2
+    with pytest.raises(PhotoRejected, match="image_too_large"):
+        reader.read(bytes(png))
+
+
+def test_a_png_chunk_longer_than_the_photo_is_refused_before_opencv_reserves_its_length() -> None:
+    png = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".png"))
+    png[33:37] = (1_500_000_000).to_bytes(4, "big")
+    with pytest.raises(PhotoRejected, match="image_decode_failed"):
+        read_header(bytes(png))
+
+
+def test_a_header_that_lies_about_the_size_is_refused(reader: PhotoReader) -> None:
+    bmp = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".bmp"))
+    bmp[22:26] = (3000).to_bytes(4, "little")
+    with pytest.raises(PhotoRejected, match="image_decode_failed"):
+        reader.read(bytes(bmp))
+
+
+def test_a_jpeg_of_endless_scans_is_refused(reader: PhotoReader, people: Path) -> None:
+    progressive = _encoded(picture(people, "P003", "studio_portrait", 256), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert len(reader.read(progressive).faces) == 1
+    last = progressive.rindex(b"\xff\xda")
+    bomb = progressive[:last] + progressive[last:-2] * 101
+    with pytest.raises(PhotoRejected, match="scans"):
+        reader.read(bomb)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_hostile_bytes_never_crash_the_reader(reader: PhotoReader, people: Path, data: st.DataObject) -> None:
+    suffix = data.draw(st.sampled_from([".jpg", ".jpg", ".png", ".bmp"]))
+    photo = bytearray(_encoded(picture(people, "P003", "studio_portrait", 96), suffix))
+    for _ in range(data.draw(st.integers(1, 8))):
+        begin = data.draw(st.one_of(st.integers(0, 64), st.integers(0, len(photo) - 1)))
+        photo[begin : begin + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
+    with suppress(PhotoRejected):
+        read = reader.read(bytes(photo))
+        assert 64 <= min(read.width, read.height) <= max(read.width, read.height) <= 4000

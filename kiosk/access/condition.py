@@ -77,7 +77,7 @@ class Condition:
                 value = self.value(sample)
             except EVALUATION_ERRORS as error:
                 yield f"cannot be evaluated for a verdict of {label}: {_first_line(error)}"
-                continue
+                return
             if not isinstance(value, bool):
                 yield f"must come to true or false, but comes to {_family(value)}"
 
@@ -179,11 +179,14 @@ def _operand_mistakes(
     condition = Condition(text)
     for sample in samples.values():
         try:
-            condition.value(sample)
+            value = condition.value(sample)
         except ArithmeticError:
             continue  # another operand may guard this one; the whole condition is run as well
         except EVALUATION_ERRORS as error:
             yield f"'{text}': {_first_line(error)}"
+            return
+        if not isinstance(value, bool) and "?" not in source:  # the branches of `?:` may be anything
+            yield f"'{text}' must come to true or false, but comes to {_family(value)}"
             return
     yield from _comparison_mistakes(source, operand, samples, choices)
 
@@ -195,14 +198,16 @@ def _comparison_mistakes(
     sides = list(_split(operand, frozenset({"==", "!=", "in"})))
     if len(sides) != 2:
         return
-    whole, texts = _text(source, operand), [_text(source, side) for side in sides]
-    left, right = (Condition(text) for text in texts)
-    for sample in samples.values():
-        one, other = left.value(sample), right.value(sample)
-        several = list(other) if isinstance(other, list | dict) and operand[len(sides[0])].text == "in" else [other]
-        wrong = [value for value in several if _family(value) != _family(one)]
-        if wrong:
-            yield f"'{whole}' compares {_family(one)} with {_family(wrong[0])}"
+    texts = [_text(source, side) for side in sides]
+    sample = next(iter(samples.values()))
+    try:
+        one, other = (Condition(text).value(sample) for text in texts)
+    except ArithmeticError:
+        return
+    several = list(other) if isinstance(other, list | dict) and operand[len(sides[0])].text == "in" else [other]
+    for value in several:
+        if _family(value) != _family(one):
+            yield f"'{_text(source, operand)}' compares {_family(one)} with {_family(value)}"
             return
     for path, values in ((texts[0], several), (texts[1], [one])):
         for value in values:

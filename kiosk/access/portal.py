@@ -192,7 +192,7 @@ class Portal:
     def _relay_failed(self, slug: Slug) -> list[Action]:
         if self._state == "disarmed":
             return []
-        refused = [Prompt(self._pending[0], slug)] if self._pending else []
+        refused = _refusal("withheld", self._pending[0], slug, self._pending[1].rule) if self._pending else []
         self._state, self._pending = "disarmed", None
         return [*refused, Alarm(slug), Record("disarmed", None, {"reason": slug})]
 
@@ -209,10 +209,11 @@ class Portal:
         return None if self._state == "locked" else "relay_busy"
 
     def _too_late(self, at: float, presentation: PresentationId, grant: Grant) -> Slug | None:
-        if at > grant.expires_at:
+        # Both times rest on the eye's word. One from the future, or no number at all, proves nothing.
+        if not at <= grant.expires_at <= at + self._settings.verdict_ttl:
             return "verdict_expired"
-        here = presentation in self._present.presentations and at - self._present.at <= self._settings.presence_within
-        return None if here else "person_left"
+        seen = abs(at - self._present.at) <= self._settings.presence_within
+        return None if seen and presentation in self._present.presentations else "person_left"
 
     def _seconds(self, grant: Grant) -> float:
         return min(grant.unlock_seconds, self._settings.max_unlock)

@@ -43,7 +43,7 @@ class Stage:
         self.folder = Path()
         self.ready_seconds = 0.0
         self.web = ""
-        self._sandbox: asyncio.subprocess.Process | None = None
+        self.sandbox: asyncio.subprocess.Process | None = None
         self.daemon: asyncio.subprocess.Process | None = None
         self._legacy: TencentLegacySettings | None = None
 
@@ -85,9 +85,10 @@ class Stage:
         finally:
             await client.close()
 
-    async def start_daemon(self) -> None:
-        """Returns when the daemon said READY=1. Raises KioskError with its last words where it never did."""
-        self.config.write_text(self._toml(), encoding="utf-8")
+    async def start_daemon(self, *, rewrite: bool = True) -> None:
+        """Writes the configuration, unless told not to, and returns when the daemon said READY=1. Raises KioskError with its last words where it never did."""
+        if rewrite:
+            self.config.write_text(self._toml(), encoding="utf-8")
         with contextlib.closing(_notify_socket(self.folder / "notify")) as told:
             begun = time.monotonic()
             log = self._stack.enter_context((self.folder / "daemon.log").open("wb"))
@@ -138,17 +139,17 @@ class Stage:
 
     async def _start_sandbox(self, stack: AsyncExitStack) -> str:
         log = stack.enter_context((self.folder / "sandbox.log").open("wb"))
-        self._sandbox = await asyncio.create_subprocess_exec(
+        self.sandbox = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kiosk", "sandbox", "--port", "0", "--appid", APPID, "--bucket", BUCKET),
             *("--secret-id-file", str(self.folder / "secret-id"), "--secret-key-file", str(self.folder / "secret-key")),
             env=_clean_environment(),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )
-        stack.push_async_callback(_end, self._sandbox)
-        assert self._sandbox.stdout is not None
+        stack.push_async_callback(_end, self.sandbox)
+        assert self.sandbox.stdout is not None
         async with asyncio.timeout(_START_WITHIN):
-            line = await self._sandbox.stdout.readline()
+            line = await self.sandbox.stdout.readline()
         if not line:
             raise CameraError("eye_lost", f"the sandbox did not start:\n{self.last_words('sandbox')}")
         return str(msgspec.json.decode(line)["listening"])

@@ -8,7 +8,7 @@ hundredths of a second and needs nothing else to work.
     keeper.py CHANNEL_FD sim STATE_FILE
 
 Commands, one a datagram: `pulse SECONDS`, `release`. Answers: `ready`, `held PID`, `energised AT`,
-`busy`, `released AT WHY`; times are monotonic seconds.
+`busy`, `refused`, `released AT WHY`; times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ import sys
 import time
 from pathlib import Path
 from typing import IO, Protocol
+
+MOST_SECONDS = 60.0
+"""No pulse is longer, whoever asks; the settings know the same bound."""
 
 FLOCK = "@hhqqi0q"
 """struct flock of 64-bit Linux, for F_GETLK."""
@@ -43,9 +46,11 @@ class SimulatedLine:
         self._state = state
         self._lock = lock
         self._pulses = 0
+        self._energised = False
         self.set(energised=False, why="opened")
 
     def set(self, energised: bool, why: str) -> None:
+        self._energised = energised
         self._pulses += energised
         seen = {"energised": energised, "at": time.monotonic(), "why": why, "pulses": self._pulses, "pid": os.getpid()}
         fresh = self._state.with_suffix(".new")
@@ -53,6 +58,8 @@ class SimulatedLine:
         fresh.replace(self._state)
 
     def close(self) -> None:
+        if self._energised:
+            self.set(energised=False, why="closed")
         self._lock.close()
 
 
@@ -81,23 +88,25 @@ def keep(line: Line, channel: socket.socket) -> None:
     except (BrokenPipeError, ConnectionError):
         return
     finally:
-        if until is not None:
-            line.set(energised=False, why="closed")
         line.close()
 
 
 def _obey(line: Line, channel: socket.socket, command: str, until: float | None) -> float | None:
-    verb, _, seconds = command.partition(" ")
+    verb, _, number = command.partition(" ")
     if verb != "pulse":
         _release(line, channel, "asked")
         return None
     if until is not None:
         channel.send(b"busy")
         return until
+    seconds = float(number)
+    if not 0 < seconds <= MOST_SECONDS:
+        channel.send(b"refused")
+        return None
     line.set(energised=True, why="pulse")
     now = time.monotonic()
     channel.send(f"energised {now!r}".encode())
-    return now + float(seconds)
+    return now + seconds
 
 
 def _release(line: Line, channel: socket.socket, why: str) -> None:
@@ -119,7 +128,7 @@ def _open(state: Path, channel: socket.socket) -> Line | None:
 
 def main(arguments: list[str]) -> int:
     fd, _, state = arguments
-    # Ctrl-C reaches the whole terminal: the daemon decides what it means.
+    # An interrupt is the daemon's to make sense of; its end closes the channel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with socket.socket(fileno=int(fd)) as channel:

@@ -33,7 +33,9 @@ class RelayState(msgspec.Struct, frozen=True):
 
 
 def state_file(state_dir: Path, name: str) -> Path:
-    """Where `sim:NAME` shows its state."""
+    """Where `sim:NAME` shows its state. Raises HardwareError `relay_missing` for a name that is none."""
+    if not name or Path(name).name != name:
+        raise HardwareError("relay_missing", f"sim:{name}: a simulated relay's name has no / in it")
     return state_dir / "sim" / f"{name}.json"
 
 
@@ -45,10 +47,10 @@ def read_state(state_dir: Path, name: str) -> RelayState:
     file = state_file(state_dir, name)
     try:
         seen = msgspec.json.decode(file.read_bytes(), type=RelayState)
-        with file.with_suffix(".lock").open("rb+") as lock:
+        with file.with_suffix(".lock").open("rb") as lock:
             held = keeper.holder(lock)
-    except OSError as error:
-        raise HardwareError("relay_missing", f"sim:{name}: {file}: {error.strerror}") from error
+    except (OSError, msgspec.MsgspecError) as error:
+        raise HardwareError("relay_missing", f"sim:{name}: {file}: {error}") from error
     return seen if held else msgspec.structs.replace(seen, energised=False, why="keeper gone")
 
 
@@ -59,14 +61,17 @@ async def open_relay(url: str, state_dir: Path, on_release: OnRelease, on_lost: 
     ended by itself (monotonic time, slug). Raises HardwareError `relay_missing` where the line cannot be had.
     """
     name = url.partition(":")[2]
+    file = state_file(state_dir, name)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     with theirs:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", keeper.__file__, str(theirs.fileno()), "sim", str(state_file(state_dir, name))),
+            *(sys.executable, "-I", "-S", keeper.__file__, str(theirs.fileno()), "sim", str(file)),
             pass_fds=(theirs.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             env={},
+            # What stops or interrupts the daemon's terminal must not stop the one that ends its pulses.
+            start_new_session=True,
         )
     loop = asyncio.get_running_loop()
     try:
@@ -116,6 +121,8 @@ class KeptRelay:
         verb, _, at = (await self._ask(f"pulse {seconds!r}")).partition(" ")
         if verb == "busy":
             raise HardwareError("relay_busy", f"{self._url} is still in its last pulse")
+        if verb != "energised":
+            raise HardwareError("relay_lost", f"{self._url}: its keeper refuses a pulse of {seconds} s")
         return float(at)
 
     async def release(self) -> None:
@@ -142,6 +149,9 @@ class KeptRelay:
             async with asyncio.timeout(_ANSWER_WITHIN):
                 return await self._answer
         except (TimeoutError, OSError) as error:
+            # Its death is what makes a keeper that no longer listens let go of the line.
+            if self._process.returncode is None:
+                self._process.kill()
             self._shut()
             raise HardwareError("relay_lost", f"{self._url}: its keeper does not answer ({error.__class__.__name__})") from error
         finally:

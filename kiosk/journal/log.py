@@ -125,7 +125,12 @@ class Journal:
 
     def _connect(self) -> None:
         self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = WAL")
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise JournalError("journal_broken", f"{self._path}: {error}") from error
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute(_SCHEMA)
         newest = self._database.execute(f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1").fetchone()  # noqa: S608 (constants)
@@ -165,15 +170,21 @@ def _claim(path: Path) -> IO[bytes]:
 
 
 def tail(path: Path, count: int) -> list[Row]:
-    """The newest `count` rows, oldest first, while a daemon may be writing. Raises JournalError `journal_broken`."""
-    with closing(_reader(path)) as database:
+    """The newest `count` rows, oldest first, while a daemon may be writing. Raises JournalError
+    `journal_missing`, `journal_broken`.
+    """
+    with closing(_reader(path, "backslashreplace")) as database:
         return list(_rows(path, database, "ORDER BY seq DESC LIMIT ?", count))[::-1]
 
 
 def verify(path: Path) -> Verification:
-    """Recomputes the whole chain, row by row. Raises JournalError `journal_broken` where the file cannot be read at all."""
+    """Recomputes the whole chain, row by row.
+
+    Raises JournalError `journal_missing`, or `journal_broken` where the file cannot be read at all.
+    """
     previous, count = GENESIS, 0
-    with closing(_reader(path)) as database:
+    # Bytes that are no text are kept apart from any text, so that a row they were put into reads, and fails its hash.
+    with closing(_reader(path, "surrogateescape")) as database:
         for row in _rows(path, database, "ORDER BY seq"):
             count += 1
             why = _fault(row, count, previous)
@@ -188,15 +199,19 @@ def _fault(row: Row, number: int, previous: str) -> str:
         return f"row {number} is missing"
     if row.previous != previous:
         return "does not follow the row before it"
-    if row.hash != row.computed_hash():
-        return "was changed after it was written"
-    return ""
+    try:
+        is_genuine = row.hash == row.computed_hash()
+    except UnicodeEncodeError:  # bytes that are no text were put into it
+        is_genuine = False
+    return "" if is_genuine else "was changed after it was written"
 
 
-def _reader(path: Path) -> sqlite3.Connection:
+def _reader(path: Path, undecodable: str) -> sqlite3.Connection:
     if not path.is_file():
-        raise JournalError("journal_broken", f"{path} is no file")
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        raise JournalError("journal_missing", f"{path} is no file")
+    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    database.text_factory = lambda raw: raw.decode(errors=undecodable)
+    return database
 
 
 def _rows(path: Path, database: sqlite3.Connection, which: str, *values: object) -> Iterator[Row]:

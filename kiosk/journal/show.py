@@ -18,7 +18,10 @@ def tail(path: Path, count: int, *, as_json: bool) -> str:
 
 
 def _line(row: log.Row) -> str:
-    body = msgspec.json.decode(row.body)
+    try:
+        body = msgspec.json.decode(row.body, type=dict[str, object])
+    except msgspec.MsgspecError:
+        body = {"unreadable": row.body}
     # The rules' hash is the same on almost every row, and long.
     what = ", ".join(f"{key} {value}" for key, value in body.items() if key != "policy")
     who = "" if row.presentation is None else f"#{row.presentation}"

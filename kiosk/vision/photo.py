@@ -96,10 +96,21 @@ def read_header(photo: bytes) -> Header:
     if photo.startswith(_JPEG):
         return _jpeg_header(photo)
     if photo.startswith(_PNG):
-        return Header("png", _number(photo, 16, 4, "big"), _number(photo, 20, 4, "big"))
+        return _png_header(photo)
     if photo.startswith(_BMP):
         return _bmp_header(photo)
     raise PhotoRejected("image_format_unknown", "not a JPEG, PNG or BMP")
+
+
+def _png_header(photo: bytes) -> Header:
+    """Walks all chunks, because OpenCV reserves whatever memory a chunk's length asks for before it looks for the data."""
+    at, kinds = len(_PNG), []
+    while at < len(photo):
+        kinds.append(photo[at + 4 : at + 8])
+        at += 12 + _number(photo, at, 4, "big")
+    if at != len(photo) or kinds[:1] != [b"IHDR"] or kinds.count(b"IHDR") != 1:
+        raise PhotoRejected("image_decode_failed", "the chunks of the PNG do not fit together")
+    return Header("png", _number(photo, 16, 4, "big"), _number(photo, 20, 4, "big"))
 
 
 def _jpeg_header(photo: bytes) -> Header:
