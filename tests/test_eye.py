@@ -39,9 +39,7 @@ class Watch:
             eye=eye.model_dump(mode="json"),
             models_dir=str(models_dir),
         )
-        self.supervisor = EyeSupervisor(
-            orders, eye, self.said.put_nowait, lambda slug, detail: self.lost.put_nowait((slug, detail))
-        )
+        self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[EyeSupervisor]:
@@ -138,16 +136,8 @@ def sockets(pid: int) -> set[str]:
 
 
 def family_of(inode: str) -> str:
-    for family, column in (
-        ("unix", 6),
-        ("tcp", 9),
-        ("tcp6", 9),
-        ("udp", 9),
-        ("udp6", 9),
-        ("raw", 9),
-        ("netlink", 9),
-        ("packet", 8),
-    ):
+    inet = [(family, 9) for family in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6", "netlink")]
+    for family, column in (("unix", 6), *inet, ("packet", 8)):
         table = Path(f"/proc/net/{family}")
         if table.exists() and any(line.split()[column] == inode for line in table.read_text().splitlines()[1:]):
             return family

@@ -378,6 +378,15 @@ def test_missing_models_are_named(tmp_path: Path) -> None:
         _examiner(tmp_path)
 
 
+def test_a_missing_system_library_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(model: Path) -> None:
+        raise OSError("libEGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("kiosk.vision.landmarks._create", fail)
+    with pytest.raises(CameraError, match=r"system_incomplete.*libEGL"):
+        _examiner(models_dir)
+
+
 def test_seeing_does_without_matplotlib() -> None:
     code = """if True:
         import sys, kiosk.vision.examiner, kiosk.vision.photo
@@ -412,7 +421,7 @@ def test_a_photo_of_each_format_is_read(reader: PhotoReader, people: Path, suffi
 
 def test_a_face_that_fills_the_photo_is_found(reader: PhotoReader, people: Path) -> None:
     image = picture(people, "P003", "studio_portrait", 1024)
-    (face,) = reader.read(_encoded(image)).faces
+    (face,) = reader.read(_encoded(image, ".png") + b"what a phone appends").faces
     left, top, right, bottom = face.face.box.pixels(image.shape[1], image.shape[0])
     filled = cv2.resize(image[top:bottom, left:right], (1200, 1500))
     assert len(reader.read(_encoded(np.asarray(filled, dtype=np.uint8))).faces) == 1

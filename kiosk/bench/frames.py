@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from kiosk.bench.report import Report, median, percentile
 from kiosk.capture.source import open_source
+from kiosk.domain import Shot
+from kiosk.eye.process import QUIET
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings, SiteSettings
 from kiosk.vision.examiner import Examiner
 
@@ -22,6 +25,7 @@ _STANDING = 1.4
 
 
 def measure(report: Report, count: int) -> None:
+    os.environ.update(QUIET)
     rows = []
     for width, height in SIZES:
         stages, totals = _run(width, height, count)
@@ -42,22 +46,21 @@ def measure(report: Report, count: int) -> None:
 def _run(width: int, height: int, count: int) -> tuple[dict[str, list[float]], list[float]]:
     # The attempt budget is spent at once, so that what is measured is watching, and encoding counts where it happens.
     presentation = PresentationSettings(attempts=20, retry_after=0.2)
-    examiner = Examiner(
-        "bench", QualitySettings(), presentation, EyeSettings(), SiteSettings().models_dir, embed=False, first_presentation=1
-    )
     stages: dict[str, list[float]] = defaultdict(list)
     totals = []
-    frames = _frames(width, height)
-    for number, image in enumerate(itertools.islice(frames, count + 10)):
-        begun = time.perf_counter()
-        seen = examiner.examine(image, number / 15)
-        if number >= 10:
-            totals.append(time.perf_counter() - begun)
-            for name, spent in seen.stage_seconds.items():
-                stages[name].append(spent)
-        for event in seen.events:
-            if hasattr(event, "probe"):
-                examiner.outcome(event.probe.presentation, "refused", number / 15)
+    with Examiner(
+        "bench", QualitySettings(), presentation, EyeSettings(), SiteSettings().models_dir, embed=False, first_presentation=1
+    ) as examiner:
+        for number, image in enumerate(itertools.islice(_frames(width, height), count + 10)):
+            begun = time.perf_counter()
+            seen = examiner.examine(image, number / 15)
+            if number >= 10:
+                totals.append(time.perf_counter() - begun)
+                for name, spent in seen.stage_seconds.items():
+                    stages[name].append(spent)
+            for event in seen.events:
+                if isinstance(event, Shot):
+                    examiner.outcome(event.probe.presentation, "refused", number / 15)
     return stages, totals
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from kiosk import __version__
 
 class Report:
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        # Without a terminal rich assumes 80 columns, too few for the tables.
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
         self._benchmarks: list[dict[str, Any]] = []
 
     def add(self, name: str, method: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -26,12 +28,13 @@ class Report:
         if not self._benchmarks:
             self._console.print(f"kiosk {__version__} on {_machine()}")
         self._benchmarks.append({"name": name, "method": method, "rows": list(rows)})
-        table = Table(title=name, caption=method, title_justify="left", caption_justify="left")
+        table = Table(title=f"\n[bold]{name}[/bold]", title_justify="left")
         for key in rows[0]:
             table.add_column(key.replace("_", " "), justify="left" if isinstance(rows[0][key], str) else "right")
         for row in rows:
             table.add_row(*(_cell(value) for value in row.values()))
         self._console.print(table)
+        self._console.print(f"[dim]{method}[/dim]")
 
     def write(self, file: Path) -> None:
         body = {"version": __version__, "machine": _machine(), "benchmarks": self._benchmarks}

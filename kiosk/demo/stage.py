@@ -86,7 +86,10 @@ class Stage:
             await client.close()
 
     async def start_daemon(self, *, rewrite: bool = True) -> None:
-        """Writes the configuration, unless told not to, and returns when the daemon said READY=1. Raises KioskError with its last words where it never did."""
+        """Writes the configuration, unless told not to, and returns when the daemon said READY=1.
+
+        Raises KioskError with its last words where it never did.
+        """
         if rewrite:
             self.config.write_text(self._toml(), encoding="utf-8")
         with contextlib.closing(_notify_socket(self.folder / "notify")) as told:

@@ -150,13 +150,11 @@ def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
     begun = time.monotonic()
     eye = EyeSettings.model_validate(orders.eye)
     refused = confine(required=eye.confinement == "required")
-    reader = PhotoReader(QualitySettings.model_validate(orders.quality), eye, Path(orders.models_dir))
-    ready = time.monotonic()
-    channel.send(
-        messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds={"models": ready - begun})
-    )
-    while isinstance(message := channel.receive(), messages.Analyse):
-        channel.send(_answer(reader.read, message))
+    with PhotoReader(QualitySettings.model_validate(orders.quality), eye, Path(orders.models_dir)) as reader:
+        spent = {"models": time.monotonic() - begun}
+        channel.send(messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds=spent))
+        while isinstance(message := channel.receive(), messages.Analyse):
+            channel.send(_answer(reader.read, message))
 
 
 def _answer(read: Callable[[bytes], AnalysedPhoto], request: messages.Analyse) -> messages.Analysed | messages.Refused:

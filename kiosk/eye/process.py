@@ -14,6 +14,9 @@ from kiosk.errors import CameraError
 from kiosk.eye import messages
 from kiosk.eye.channel import DaemonEnd
 
+QUIET = {"OPENCV_LOG_LEVEL": "ERROR", "GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}
+"""OpenCV and MediaPipe would otherwise chat on standard error about every source and delegate."""
+
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "XDG_CACHE_HOME")
 _log = structlog.get_logger()
 
@@ -97,5 +100,4 @@ class EyeProcess:
 
 def _bare_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    # OpenCV and MediaPipe would otherwise chat on standard error about every frame source and delegate.
-    return kept | {"OPENCV_LOG_LEVEL": "ERROR", "GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return kept | QUIET

@@ -125,9 +125,7 @@ class Attendant:
 
     async def _recognise(self, visit: Visit, shot: Shot) -> None:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        self._tally.heartbeat.pending("recognition", time.monotonic())
         visit.verdict = verdict = await self._verdict(shot, expires_at)
-        self._tally.heartbeat.completed("recognition")
         facts = Facts(
             portal=self._name,
             verdict=verdict,
@@ -145,12 +143,15 @@ class Attendant:
         engine = self._recogniser.name
         if not self._settings.cloud_consent:
             return Inconclusive("consent_missing", engine)
-        deadline = min(time.monotonic() + self._deadline, expires_at)
+        now = time.monotonic()
+        self._tally.heartbeat.pending("recognition", now)
         try:
-            return await self._recogniser.identify(shot.probe, deadline)
+            return await self._recogniser.identify(shot.probe, min(now + self._deadline, expires_at))
         except RecogniserError as error:
             self._tally.error(error)
             return Inconclusive(error.slug, engine)
+        finally:
+            self._tally.heartbeat.completed("recognition")
 
     def _on_settled(self, settled: Settled) -> None:
         visit = self._visits.get(settled.presentation)

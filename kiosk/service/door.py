@@ -74,6 +74,10 @@ class Door:
         return self._portal.state
 
     def post(self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None) -> None:
+        if isinstance(event, access.Present):
+            # Leads to no action and must not wait: a row that is being committed is followed by another look at who is here.
+            self._portal.step(event)
+            return
         if isinstance(event, access.Decided):
             self._cases[event.presentation] = _Case(event.decision, evidence or {}, usable_at or event.at)
         if self._events.empty():
@@ -96,8 +100,10 @@ class Door:
     async def record(self, kind: str, presentation: int | None, body: Mapping[str, object]) -> None:
         """Raises JournalError `journal_unwritable`."""
         self._tally.heartbeat.pending("journal", begun := time.monotonic())
-        await self._journal.append(kind, self._name, presentation, body)
-        self._tally.heartbeat.completed("journal")
+        try:
+            await self._journal.append(kind, self._name, presentation, body)
+        finally:
+            self._tally.heartbeat.completed("journal")
         self._tally.totals["journal_rows"] += 1
         self._tally.metrics.journal_row(time.monotonic() - begun)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain import Box, Pose
+from kiosk.errors import CameraError
 from kiosk.vision.pixels import Image, cut, shrink
 
 MARGIN = 0.35
@@ -38,20 +39,12 @@ class Landmarker:
     """
 
     def __init__(self, model: Path) -> None:
+        """Raises CameraError `system_incomplete` where the system lacks a library MediaPipe needs (libegl1, libgles2)."""
         _do_without_matplotlib()
-        # Imported here: it takes 0.3 s and 70 MB, which only the eye should pay, and only when it looks.
-        from mediapipe.tasks.python.core.base_options import BaseOptions  # noqa: PLC0415
-        from mediapipe.tasks.python.vision.core import image as mediapipe_image  # noqa: PLC0415
-        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions  # noqa: PLC0415
-
-        self._images: Any = mediapipe_image
-        self._task: Any = FaceLandmarker.create_from_options(
-            FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(model)),
-                output_face_blendshapes=True,
-                output_facial_transformation_matrixes=True,
-            )
-        )
+        try:
+            self._images, self._task = _create(model)
+        except OSError as error:
+            raise CameraError("system_incomplete", f"MediaPipe does not load: {error}") from error
 
     def locate(self, image: Image, box: Box) -> Landmarks | None:
         """The landmarks of the face in `box` of the picture (BGR); None where the model sees no face there."""
@@ -89,6 +82,21 @@ def pose_of(matrix: NDArray[np.floating[Any]]) -> Pose:
     pitch = np.arctan2(ahead[1], np.hypot(ahead[0], ahead[2]))
     roll = np.arctan2(axes[1, 0], axes[1, 1])
     return Pose(float(np.degrees(yaw)), float(np.degrees(pitch)) - LEVEL_PITCH, float(np.degrees(roll)))
+
+
+def _create(model: Path) -> tuple[Any, Any]:
+    """MediaPipe's module of pictures, and the task."""
+    # Imported here: it takes 0.3 s and 70 MB, which only the eye should pay, and only when it looks.
+    from mediapipe.tasks.python.core.base_options import BaseOptions  # noqa: PLC0415
+    from mediapipe.tasks.python.vision.core import image as images  # noqa: PLC0415
+    from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions  # noqa: PLC0415
+
+    options = FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(model)),
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )
+    return images, FaceLandmarker.create_from_options(options)
 
 
 def _do_without_matplotlib() -> None:

@@ -104,11 +104,11 @@ def read_header(photo: bytes) -> Header:
 
 def _png_header(photo: bytes) -> Header:
     """Walks all chunks, because OpenCV reserves whatever memory a chunk's length asks for before it looks for the data."""
-    at, kinds = len(_PNG), []
-    while at < len(photo):
+    at, kinds = len(_PNG), [b""]
+    while at < len(photo) and kinds[-1] != b"IEND":
         kinds.append(photo[at + 4 : at + 8])
         at += 12 + _number(photo, at, 4, "big")
-    if at != len(photo) or kinds[:1] != [b"IHDR"] or kinds.count(b"IHDR") != 1:
+    if at > len(photo) or kinds[1:2] != [b"IHDR"] or kinds.count(b"IHDR") != 1 or kinds[-1] != b"IEND":
         raise PhotoRejected("image_decode_failed", "the chunks of the PNG do not fit together")
     return Header("png", _number(photo, 16, 4, "big"), _number(photo, 20, 4, "big"))
 
