@@ -100,8 +100,8 @@ def _report_speed(report: Report, granted: list[Mapping[str, Any]], rounds: int,
     shots = [float(event["face_to_probe_ms"]) for event in granted]
     report.add(
         "milliseconds from the first usable frame",
-        f"{len(spent)} grants in {rounds} round(s) of the demo's scene at 15 fps against the sandbox here; from "
-        "the capture time of the presentation's first usable frame to the daemon receiving the probe, and to the relay's confirmation",
+        f"{len(spent)} grants in {rounds} round(s) of the demo's scene at 15 fps against the sandbox here; from the "
+        "capture time of the presentation's first usable frame until the daemon has the probe, and until the relay confirms",
         [
             {"to": name, "p50": median(values), "p95": percentile(values, 0.95), "max": max(values)}
             for name, values in (("probe", shots), ("relay", spent))
