@@ -77,11 +77,12 @@ def demo(
     page: Annotated[bool, typer.Option("--page", help="Serve a status page with the annotated picture.")] = False,
     json: Json = False,
     keep: Annotated[Path | None, typer.Option(help="Keep configuration, journal and logs in this folder.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also write what was printed to this file, as a picture.")] = None,
 ) -> None:
     """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
     from kiosk.demo import play  # noqa: PLC0415
 
-    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep)))
+    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg)))
 
 
 @app.command()

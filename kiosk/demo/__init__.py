@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import signal
 import statistics
 import time
@@ -26,10 +27,11 @@ _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
 
-async def play(*, camera: str, seconds: float | None, page: bool, as_json: bool, keep: Path | None) -> int:
+async def play(*, camera: str, seconds: float | None, page: bool, as_json: bool, keep: Path | None, svg: Path | None) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
     scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
-    show = Show(Console(quiet=as_json))
+    console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)
+    show = Show(console)
     async with Stage(camera, page=page, keep=keep) as stage:
         if scene is not None:
             await _enrol(stage, scene, show)
@@ -45,10 +47,18 @@ async def play(*, camera: str, seconds: float | None, page: bool, as_json: bool,
             result["errors"] += 1
             show.say(f"[red]the daemon ended with {code}:[/red]\n{stage.last_words('daemon')}")
     show.summary(result, judgements)
+    if svg is not None:
+        _save_picture(console, svg)
     if as_json:
         print(msgspec.json.encode(result).decode())  # noqa: T201 (the command's output)
     failed = any(judgement.outcome == "failed" for judgement in judgements)
     return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
+
+
+def _save_picture(console: Console, file: Path) -> None:
+    """What was printed, as SVG. The library would load its font from a public host; any fixed-width font will do."""
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="scripts/demo"), flags=re.DOTALL)
+    file.write_text(picture.replace("Fira Code", "monospace"), encoding="utf-8")
 
 
 async def _enrol(stage: Stage, scene: Scene, show: Show) -> None:

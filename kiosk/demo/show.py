@@ -68,7 +68,7 @@ def _cells(event: Mapping[str, Any]) -> Iterable[str]:
     granted = event["outcome"] == "granted"
     milliseconds = event["face_to_relay_ms"]
     score = event["score"]
-    yield from (event["time"], event["person"] or "–", _dash(event["grade"]), slugs.to_person(event["told"]))
+    yield from (event["time"], event["person"] or "–", _dash(event["grade"]), event["sentence"])
     yield from (_dash(event["verdict"]), _dash(score if score is None else f"{score:.1f}"), _dash(event["rule"]))
     yield "relay pulse" if granted else event["reason"]
     yield _dash(milliseconds if milliseconds is None else f"{milliseconds:.0f}")

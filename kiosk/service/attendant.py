@@ -158,6 +158,8 @@ class Attendant:
         if visit is None:
             return
         visit.settled = settled
+        visit.told = settled.reason
+        self._tally.told(visit.presentation, settled.reason)
         if self._eye is not None:
             self._eye.tell(messages.Outcome(visit.presentation, settled.result))
         if settled.outcome == "granted" or visit.gone:

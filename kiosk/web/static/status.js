@@ -11,7 +11,7 @@ function show(event) {
   } else if (event.event === "presentation") {
     const row = el("events").insertRow(0);
     row.className = event.outcome;
-    cell(row, event.time); cell(row, event.person); cell(row, event.grade); cell(row, event.told);
+    cell(row, event.time); cell(row, event.person); cell(row, event.grade); cell(row, event.sentence);
     cell(row, event.verdict); cell(row, event.score?.toFixed(1)); cell(row, event.rule);
     cell(row, event.outcome === "granted" ? "opened" : event.reason);
     cell(row, event.face_to_relay_ms?.toFixed(0));
