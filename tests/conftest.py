@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
+from kiosk.capture.script import assets
 from kiosk.settings import SiteSettings
 
 
@@ -27,7 +27,4 @@ def models_dir() -> Path:
 @pytest.fixture(scope="session")
 def people() -> Path:
     """The pictures of the package openpeople: one folder a person, P001–P010."""
-    spec = importlib.util.find_spec("openpeople")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "data" / "curated"
+    return assets("P001").parent.parent

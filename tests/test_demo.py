@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import httpx
 import msgspec
 import pytest
 
-from kiosk.capture.script import load
+from kiosk.capture.script import load, portrait
 from kiosk.demo.stage import Stage
 from kiosk.hardware.relay import read_state
 from kiosk.journal.log import tail, verify
@@ -111,14 +110,9 @@ def _wait_for(condition: Any, within: float = 30.0) -> Any:
 
 @asynccontextmanager
 async def staged(folder: Path, more: str = "") -> AsyncIterator[Stage]:
-    scene = load("demo")
-    spec = importlib.util.find_spec("openpeople")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    curated = Path(spec.submodule_search_locations[0]) / "data" / "curated"
     async with Stage("scene:demo", page=False, keep=folder, more=more) as stage:
-        for person in scene.enrolled:
-            await stage.enrol(person, (curated / person / "assets" / "studio_portrait.jpg").read_bytes())
+        for person in load("demo").enrolled:
+            await stage.enrol(person, portrait(person))
         await stage.start_daemon()
         yield stage
 

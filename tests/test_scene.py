@@ -220,7 +220,7 @@ class TestCutOut:
                 assert (level.pixels[..., :3].max(axis=2).astype(int) + level.pixels[..., 3] <= 258).all()
 
     def test_without_the_pictures_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cutout, "find_spec", lambda _: None)
+        monkeypatch.setattr(script, "find_spec", lambda _: None)
         with pytest.raises(CameraError, match=r"source_invalid: .*install kiosk\[demo\]"):
             Stage(DEMO, 320, 180)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import cv2
 
 from kiosk.bench.report import Report, median, percentile
-from kiosk.capture.script import load
+from kiosk.capture.script import load, portrait
 from kiosk.capture.source import open_source
 from kiosk.demo.stage import Stage
 from kiosk.settings import CameraSettings
@@ -26,7 +25,7 @@ async def measure(report: Report, rounds: int, idle: float) -> None:
     scene = load("demo")
     async with Stage("scene:demo", page=False) as stage:
         for person in scene.enrolled:
-            await stage.enrol(person, _portrait(person))
+            await stage.enrol(person, portrait(person))
         await stage.start_daemon()
         granted = [event async for event in _granted(stage, rounds * scene.seconds)]
         ready = stage.ready_seconds
@@ -121,15 +120,6 @@ async def _granted(stage: Stage, seconds: float) -> AsyncIterator[Mapping[str, A
             yield event
         if asyncio.get_running_loop().time() > until:
             return
-
-
-def _portrait(person: str) -> bytes:
-    spec = importlib.util.find_spec("openpeople")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return (
-        Path(spec.submodule_search_locations[0]) / "data" / "curated" / person / "assets" / "studio_portrait.jpg"
-    ).read_bytes()
 
 
 def _rss(pid: int) -> float:

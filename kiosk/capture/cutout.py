@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.capture.frame import Image
-from kiosk.capture.script import Act
+from kiosk.capture.script import Act, assets
 from kiosk.errors import CameraError
 
 Grey = NDArray[np.float32]
@@ -70,7 +68,7 @@ def cut_out(act: Act, person: str, height: int) -> CutOut:
 
 
 def _picture(person: str, view: str, scale: float) -> Image:
-    path = _assets(person) / _PICTURE[view]
+    path = assets(person) / _PICTURE[view]
     # JPEG halves for next to nothing.
     reduce = scale <= 0.5
     image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2 if reduce else cv2.IMREAD_COLOR)
@@ -82,17 +80,6 @@ def _picture(person: str, view: str, scale: float) -> Image:
     way = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
     part = cv2.resize(image[top:bottom, left:right], None, fx=factor, fy=factor, interpolation=way)
     return np.asarray(part, dtype=np.uint8)
-
-
-def _assets(person: str) -> Path:
-    # Found without importing: the package is only looked at for its pictures.
-    spec = find_spec("openpeople")
-    if spec is None or not spec.submodule_search_locations:
-        raise CameraError("source_invalid", "the people of scenes come with the package openpeople: install kiosk[demo]")
-    assets = Path(spec.submodule_search_locations[0]) / "data" / "curated" / person / "assets"
-    if not assets.is_dir():
-        raise CameraError("source_invalid", f"openpeople has nobody called {person}")
-    return assets
 
 
 def _cut(picture: Image) -> Image:

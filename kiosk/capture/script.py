@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,6 +108,26 @@ def load(name_or_path: str) -> Scene:
     for mistake in _mistakes(scene):
         raise CameraError("source_invalid", f"scene {name_or_path}: {mistake}")
     return msgspec.structs.replace(scene, acts=tuple(sorted(scene.acts, key=lambda act: act.at)))
+
+
+def assets(person: str) -> Path:
+    """The folder with a person's pictures, as the package openpeople carries them.
+
+    Raises CameraError `source_invalid` where the package, or the person in it, is missing.
+    """
+    # Found without importing: the package is only looked at for its pictures.
+    spec = find_spec("openpeople")
+    if spec is None or not spec.submodule_search_locations:
+        raise CameraError("source_invalid", "the people of scenes come with the package openpeople: install kiosk[demo]")
+    folder = Path(spec.submodule_search_locations[0]) / "data" / "curated" / person / "assets"
+    if not folder.is_dir():
+        raise CameraError("source_invalid", f"openpeople has nobody called {person}")
+    return folder
+
+
+def portrait(person: str) -> bytes:
+    """The photo a person is enrolled with; scenes show them from other pictures."""
+    return (assets(person) / "studio_portrait.jpg").read_bytes()
 
 
 def _text(name_or_path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 import signal
 import statistics
@@ -15,12 +14,12 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from kiosk.capture.script import Scene
+from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
-from kiosk.errors import CameraError, Transient
+from kiosk.errors import Transient
 from kiosk.journal.log import verify
 
 _LEAVING = 1.5
@@ -62,12 +61,8 @@ def _save_picture(console: Console, file: Path) -> None:
 
 
 async def _enrol(stage: Stage, scene: Scene, show: Show) -> None:
-    spec = importlib.util.find_spec("openpeople")
-    if spec is None or not spec.submodule_search_locations:
-        raise CameraError("source_invalid", "the scene's people come from the package openpeople: pip install 'kiosk[demo]'")
-    curated = Path(spec.submodule_search_locations[0]) / "data" / "curated"
     for person in scene.enrolled:
-        await stage.enrol(person, (curated / person / "assets" / "studio_portrait.jpg").read_bytes())
+        await stage.enrol(person, portrait(person))
     show.say(f"sandbox cloud ready; enrolled through its person interface: {', '.join(scene.enrolled)}")
 
 
