@@ -222,7 +222,7 @@ def test_a_mistake_is_found_behind_an_operand_that_would_hide_it(shell: str, hid
     ],
 )
 def test_sound_conditions_are_taken(when: str) -> None:
-    Policy.compile([rule(when)])
+    assert len(Policy.compile([rule(when)]).sha256) == 64
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -193,7 +193,7 @@ def end(owner: subprocess.Popen[str]) -> None:
 def test_killing_the_daemon_releases_at_once(tmp_path: Path) -> None:
     owner = start_owner(tmp_path, 30)
     owner.kill()
-    wait_until(lambda: not read_state(tmp_path, "door").energised)
+    assert wait_until(lambda: not read_state(tmp_path, "door").energised) < 5
     end(owner)
 
 

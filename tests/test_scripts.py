@@ -274,5 +274,6 @@ def test_a_complete_system_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_the_system_is_checked_without_any_installed_package() -> None:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import kiosk.system; kiosk.system.missing()"
-    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import kiosk.system; print(len(kiosk.system.missing()))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip().isdigit()

@@ -425,6 +425,8 @@ async def test_warming_leaves_faults_to_the_first_call() -> None:
         pass
     async with client_of(cloud) as client:
         await client.warm()
+        with pytest.raises(Transient, match="cloud_unreachable"):
+            await client.identify(JPEG, soon())
 
 
 # --- what comes back ----------------------------------------------------------------------------------------------------

@@ -396,7 +396,7 @@ def test_seeing_does_without_matplotlib() -> None:
         from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
         assert not hasattr(sys.modules["matplotlib"], "__file__")
     """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0
 
 
 # Photos.

@@ -27,6 +27,40 @@ from kiosk.recognition.tencent.transport import Transport
 from kiosk.settings import SiteSettings, TencentLegacySettings
 
 APPID, BUCKET, GROUP = "10000001", "sandbox", "staff"
+_CONFIGURATION = """\
+[site]
+name = "demo"
+state_dir = {state}
+models_dir = {models}
+
+[cameras.front]
+url = {camera}
+
+[tencent_legacy]
+endpoint = {endpoint}
+appid = {appid}
+bucket = {bucket}
+secret_id_file = {secret_id}
+secret_key_file = {secret_key}
+group_ids = [{group}]
+
+[portals.door]
+camera = "front"
+relay = "sim:door"
+cloud_consent = true
+
+[[rules]]
+name = "staff-may-enter"
+when = "verdict.kind == 'match' && verdict.score >= 80.0 && presentation.faces == 1"
+effect = "grant"
+unlock_seconds = 1.0
+
+[web]
+port = 0
+events = true
+page = {page}
+{more}"""
+
 _START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 
@@ -178,48 +212,19 @@ class Stage:
 
     def _toml(self) -> str:
         assert self._legacy is not None
-        legacy = self._legacy
-        quoted = {key: msgspec.json.encode(str(value)).decode() for key, value in {
+        texts = {
             "state": self.folder / "state",
             "models": SiteSettings().models_dir,
             "camera": self.camera,
-            "endpoint": legacy.endpoint,
-            "id": legacy.secret_id_file,
-            "key": legacy.secret_key_file,
-        }.items()}  # fmt: skip
-        return f"""\
-[site]
-name = "demo"
-state_dir = {quoted["state"]}
-models_dir = {quoted["models"]}
-
-[cameras.front]
-url = {quoted["camera"]}
-
-[tencent_legacy]
-endpoint = {quoted["endpoint"]}
-appid = "{APPID}"
-bucket = "{BUCKET}"
-secret_id_file = {quoted["id"]}
-secret_key_file = {quoted["key"]}
-group_ids = ["{GROUP}"]
-
-[portals.door]
-camera = "front"
-relay = "sim:door"
-cloud_consent = true
-
-[[rules]]
-name = "staff-may-enter"
-when = "verdict.kind == 'match' && verdict.score >= 80.0 && presentation.faces == 1"
-effect = "grant"
-unlock_seconds = 1.0
-
-[web]
-port = 0
-events = true
-page = {str(self._page).lower()}
-{self._more}"""
+            "endpoint": self._legacy.endpoint,
+            "appid": APPID,
+            "bucket": BUCKET,
+            "group": GROUP,
+            "secret_id": self._legacy.secret_id_file,
+            "secret_key": self._legacy.secret_key_file,
+        }
+        quoted = {name: msgspec.json.encode(str(text)).decode() for name, text in texts.items()}
+        return _CONFIGURATION.format(**quoted, page=str(self._page).lower(), more=self._more)
 
 
 def _notify_socket(path: Path) -> socket.socket:
