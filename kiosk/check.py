@@ -52,7 +52,7 @@ def _problems(settings: Settings) -> Iterator[str]:
     for model in models.manifest():
         yield from _trouble("model", lambda role=model.role: models.path(settings.site.models_dir, role))
     for name, camera in settings.cameras.items():
-        yield from (f"cameras.{name}.url: {line}" for line in _camera_problems(camera))
+        yield from (f"cameras.{name}.url: {line}" for line in camera_problems(camera))
     yield from _cloud_problems(settings)
     yield from _trouble("rules", lambda: Policy.compile(settings.rules))
     folder = _nearest_existing(settings.site.state_dir)
@@ -60,7 +60,8 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"site.state_dir: {folder} is not writable by this user"
 
 
-def _camera_problems(camera: CameraSettings) -> Iterator[str]:
+def camera_problems(camera: CameraSettings) -> Iterator[str]:
+    """What can be said of a camera without opening it; nothing where it looks right."""
     scheme, _, rest = camera.url.partition(":")
     path = Path(rest).expanduser()
     if scheme == "v4l2" and not path.is_char_device():

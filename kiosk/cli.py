@@ -77,12 +77,13 @@ def demo(
     page: Annotated[bool, typer.Option("--page", help="Serve a status page with the annotated picture.")] = False,
     json: Json = False,
     keep: Annotated[Path | None, typer.Option(help="Keep configuration, journal and logs in this folder.")] = None,
+    enrol: Annotated[list[Path] | None, typer.Option(help="A photo to enrol, named after the person; repeatable.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write what was printed to this file, as a picture.")] = None,
 ) -> None:
     """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
     from kiosk.demo import play  # noqa: PLC0415
 
-    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg)))
+    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or ())))
 
 
 @app.command()

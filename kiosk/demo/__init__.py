@@ -14,26 +14,38 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from kiosk import settings
 from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
+from kiosk.check import camera_problems
 from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
-from kiosk.errors import Transient
+from kiosk.errors import CameraError, PhotoRejected, Transient
 from kiosk.journal.log import verify
 
 _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
 
-async def play(*, camera: str, seconds: float | None, page: bool, as_json: bool, keep: Path | None, svg: Path | None) -> int:
+async def play(
+    *,
+    camera: str,
+    seconds: float | None,
+    page: bool,
+    as_json: bool,
+    keep: Path | None,
+    svg: Path | None,
+    photos: Sequence[Path] = (),
+) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
+    for problem in camera_problems(settings.load(None, {"cameras.front.url": camera}).cameras["front"]):
+        raise CameraError("camera_missing", problem)
     scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
     console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)
     show = Show(console)
     async with Stage(camera, page=page, keep=keep) as stage:
-        if scene is not None:
-            await _enrol(stage, scene, show)
+        await _enrol(stage, scene or load_scene("demo"), photos, show)
         await stage.start_daemon()
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
         show.head()
@@ -60,10 +72,21 @@ def _save_picture(console: Console, file: Path) -> None:
     file.write_text(picture.replace("Fira Code", "monospace"), encoding="utf-8")
 
 
-async def _enrol(stage: Stage, scene: Scene, show: Show) -> None:
+async def _enrol(stage: Stage, scene: Scene, photos: Sequence[Path], show: Show) -> None:
     for person in scene.enrolled:
         await stage.enrol(person, portrait(person))
-    show.say(f"sandbox cloud ready; enrolled through its person interface: {', '.join(scene.enrolled)}")
+    for photo in photos:
+        await stage.enrol(photo.stem, _read(photo))
+    show.say(
+        f"sandbox cloud ready; enrolled through its person interface: {', '.join((*scene.enrolled, *(photo.stem for photo in photos)))}"
+    )
+
+
+def _read(photo: Path) -> bytes:
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise PhotoRejected("image_decode_failed", f"{photo}: {error.strerror}") from error
 
 
 class _Watcher:
