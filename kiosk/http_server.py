@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from kiosk.errors import ConfigurationError
+from kiosk.errors import KioskError
 
 
 class _Server(uvicorn.Server):
@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serves until cancelled; calls `ready` with the port once it listens (`port` 0: any free one).
 
-    Raises ConfigurationError `address_in_use`.
+    Raises KioskError `address_in_use`: no mistake of the configuration's for sure, so systemd may try again.
     """
     config = uvicorn.Config(
         app,
@@ -61,5 +61,5 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(100)
     except OSError as error:
         listener.close()
-        raise ConfigurationError("address_in_use", f"{host} port {port}: {error.strerror}") from error
+        raise KioskError("address_in_use", f"{host} port {port}: {error.strerror}") from error
     return listener

@@ -286,10 +286,11 @@ class Settings(BaseSettings):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two rules are called '{name}'; names must differ")
-        relays = [portal.relay for portal in self.portals.values()]
-        for relay in relays:
-            if relays.count(relay) > 1:
-                raise ValueError(f"two portals share the relay '{relay}'; each needs its own")
+        for part in ("relay", "camera"):
+            used = [getattr(portal, part) for portal in self.portals.values()]
+            for one in used:
+                if used.count(one) > 1:
+                    raise ValueError(f"two portals share the {part} '{one}'; each needs its own")
         return self
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from kiosk import http_server
-from kiosk.errors import ConfigurationError
+from kiosk.errors import KioskError
 from kiosk.web.app import create_app
 from kiosk.web.feed import Feed
 
@@ -95,7 +95,7 @@ async def test_a_taken_port_is_named() -> None:
     async with served(Board()) as client:
         port = client.base_url.port
         assert port is not None
-        with pytest.raises(ConfigurationError, match=f"address_in_use: 127.0.0.1 port {port}"):
+        with pytest.raises(KioskError, match=f"address_in_use: 127.0.0.1 port {port}"):
             await http_server.serve(create_app(Board(), page=False, events=False), "127.0.0.1", port, lambda _: None)
 
 

@@ -77,9 +77,8 @@ async def _enrol(stage: Stage, scene: Scene, photos: Sequence[Path], show: Show)
         await stage.enrol(person, portrait(person))
     for photo in photos:
         await stage.enrol(photo.stem, _read(photo))
-    show.say(
-        f"sandbox cloud ready; enrolled through its person interface: {', '.join((*scene.enrolled, *(photo.stem for photo in photos)))}"
-    )
+    known = [*scene.enrolled, *(photo.stem for photo in photos)]
+    show.say(f"sandbox cloud ready; enrolled through its person interface: {', '.join(known)}")
 
 
 def _read(photo: Path) -> bytes:
@@ -142,7 +141,7 @@ def _result(
         "presentations": totals.get("presentations", 0),
         "grants": totals.get("grants", 0),
         "denials": totals.get("denials", 0),
-        "wrong_grants": wrong_grants(scene, run) if scene else 0,
+        "wrong_grants": wrong_grants(scene, run) if scene else None,
         "by_reason": dict(health["by_reason"]),
         "cloud_calls": totals.get("cloud_calls", 0),
         "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),

@@ -48,7 +48,7 @@ def create_app(
 async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serves until cancelled; calls `ready` with the port once it listens (`port` 0: any free one).
 
-    Plain HTTP, hence loopback only. Raises ConfigurationError `configuration_invalid` or `address_in_use`.
+    Plain HTTP, hence loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
     """
     if not is_loopback(host):
         raise ConfigurationError("configuration_invalid", f"the sandbox takes faces unencrypted: loopback only, not '{host}'")
