@@ -282,6 +282,10 @@ class Settings(BaseSettings):
                         f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
                         f"{_nearest(portal_name, self.portals)}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_shared(self) -> Self:
         names = [rule.name for rule in self.rules]
         for name in names:
             if names.count(name) > 1:
