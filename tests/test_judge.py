@@ -43,6 +43,11 @@ def test_a_scene_that_goes_as_it_must() -> None:
     assert wrong_grants(SCENE, played) == 0
 
 
+def test_a_walk_up_in_two_parts_is_one_act() -> None:
+    played = run(denied(101.1, "face_too_small"), granted(101.9), denied(105.1, "face_too_small"), denied(105.8))
+    assert outcomes(played) == ["met", "met"]
+
+
 @pytest.mark.parametrize(
     ("presentations", "expected"),
     [
@@ -51,6 +56,9 @@ def test_a_scene_that_goes_as_it_must() -> None:
         ([granted(101.1)], ["met", "failed"]),
         ([granted(101.1), granted(105.1, "P005")], ["met", "failed"]),
         ([granted(101.1), denied(101.9), denied(105.1)], ["failed", "met"]),
+        ([granted(101.1), granted(101.9, "P003"), denied(105.1)], ["failed", "met"]),
+        ([denied(101.1, "face_too_small"), denied(105.1)], ["failed", "met"]),
+        ([granted(101.1), denied(105.1, "face_too_small")], ["met", "failed"]),
     ],
 )
 def test_what_goes_wrong_is_said(presentations: list[dict[str, Any]], expected: list[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kiosk.capture.script import Act, Scene
+from kiosk.slugs import ADVICE
 
 _SLACK = 0.3
 """Seconds a presentation may begin before or after its act: finding takes a frame or two."""
@@ -62,14 +63,19 @@ def _may_enter(scene: Scene, origin: float, presentation: Presentation) -> bool:
 
 def _judge_act(act: Act, seen: Sequence[Presentation], *, down: bool) -> Judgement:
     happened = ", ".join(_describe(p) for p in seen) or "nobody was noticed"
-    wanted = {_describe(p) == act.expect for p in seen}
-    if wanted == {True}:
+    others = [p for p in seen if _describe(p) != act.expect]
+    if len(others) < len(seen) and all(_was_only_advised(p) for p in others):
         outcome: Literal["met", "failed", "missed"] = "met"
     elif down and not any(p["outcome"] == "granted" for p in seen):
         outcome = "missed"
     else:
         outcome = "failed"
     return Judgement(act.name, act.expect, happened, outcome)
+
+
+def _was_only_advised(presentation: Presentation) -> bool:
+    """Whether nobody was asked who this is: on a slow box one walk-up may fall into two presentations, the first too far away."""
+    return presentation["outcome"] == "denied" and presentation["reason"] in ADVICE
 
 
 def _describe(presentation: Presentation) -> str:
