@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.table import Table
 
@@ -16,19 +17,44 @@ from kiosk.errors import KioskError
 from kiosk.settings import CameraSettings, Settings, secret
 from kiosk.vision import models
 
+HOSTS = ".myqcloud.com"
+"""Where the older interfaces live."""
+SUCCESSORS = {
+    "identify": "SearchPersons, or SearchFaces",
+    "multidentify": "SearchPersons with MaxFaceNum up to 10",
+    "compare": "CompareFace; CompareMaskFace where one wears a mask",
+    "newperson": "CreateGroup once, then CreatePerson, and CopyPerson for further groups",
+    "delperson": "DeletePerson; DeletePersonFromGroup for one group",
+    "addface": "CreateFace",
+    "delface": "DeleteFace",
+    "setinfo": "ModifyPersonBaseInfo, ModifyPersonGroupInfo",
+    "getinfo": "GetPersonBaseInfo, GetPersonGroupInfo",
+    "getgroupids": "GetGroupList",
+    "getpersonids": "GetPersonList",
+    "getfaceids": "GetPersonBaseInfo (FaceIds)",
+    "getfaceinfo": "DetectFace on the photo: stored faces are no longer described",
+}
+"""Each of the older host's interfaces, and the one of today that does the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`problems` keep the daemon from doing its work; `warnings` are probably not meant."""
+    """`problems` keep the daemon from doing its work; `warnings` are probably not meant; `successors`, where the older
+    cloud host is used, says what replaces it.
+    """
 
     summary: Table
+    successors: Table | None
     problems: list[str]
     warnings: list[str]
 
 
 def survey(settings: Settings) -> Survey:
     """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody."""
-    return Survey(_summary(settings), list(_problems(settings)), list(_warnings(settings)))
+    uses_legacy = any(portal.recogniser == "tencent-legacy" for portal in settings.portals.values())
+    return Survey(
+        _summary(settings), _successors() if uses_legacy else None, list(_problems(settings)), list(_warnings(settings))
+    )
 
 
 def _summary(settings: Settings) -> Table:
@@ -43,6 +69,15 @@ def _summary(settings: Settings) -> Table:
     table.add_row("otherwise", "deny")
     table.add_row("journal", str(settings.journal_path))
     table.add_row("web", f"http://{settings.web.host}:{settings.web.port}" + (" with page" if settings.web.page else ""))
+    return table
+
+
+def _successors() -> Table:
+    table = Table(title="The older cloud host and what replaces it", title_justify="left")
+    table.add_column("older")
+    table.add_column("today's (iai 2020-03-03)")
+    for old, new in SUCCESSORS.items():
+        table.add_row(f"/face/{old}", new)
     return table
 
 
@@ -91,6 +126,8 @@ def _cloud_problems(settings: Settings) -> Iterator[str]:
 def _warnings(settings: Settings) -> Iterator[str]:
     if not any(rule.effect == "grant" for rule in settings.rules):
         yield "no rule grants anything: the doors will never open"
+    if (urlsplit(settings.tencent_legacy.endpoint).hostname or "").endswith(HOSTS):
+        yield f"the vendor announced that {settings.tencent_legacy.endpoint} stops on 2023-04-24; what replaces it stands above"
     for name, portal in settings.portals.items():
         if not portal.cloud_consent:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"

@@ -34,13 +34,7 @@ def main() -> None:
 
 
 def _load(config: Path | None, overrides: list[str] | None) -> settings.Settings:
-    pairs = {}
-    for override in overrides or []:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise ConfigurationError("configuration_invalid", f"--set {override}: write it as section.key=value")
-        pairs[key.strip()] = value.strip()
-    return settings.load(config, pairs)
+    return settings.load(config, settings.pairs(overrides or []))
 
 
 @app.command()
@@ -61,6 +55,8 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
     found = survey(_load(config, overrides))
     console = Console(highlight=False)
     console.print(found.summary)
+    if found.successors is not None:
+        console.print(found.successors)
     for problem in found.problems:
         console.print(f"[red]problem[/red] {problem}", soft_wrap=True)
     for warning in found.warnings:
@@ -104,6 +100,14 @@ def sandbox(
     logs.configure(read.log)
     keys = settings.secret(secret_id_file), settings.secret(secret_key_file)
     asyncio.run(run_sandbox(read, host, port, appid=appid, bucket=bucket, keys=keys))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def cloud(context: typer.Context) -> None:
+    """Ask the vendor's interfaces from the shell, and find out why they do not answer."""
+    from kiosk.cloud.app import cloud as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk cloud", standalone_mode=False))
 
 
 @app.command()

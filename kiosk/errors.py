@@ -40,11 +40,12 @@ class PhotoRejected(KioskError):
 
 
 class RecogniserError(KioskError):
-    """`code` is the vendor's own code where there was one."""
+    """`code` is the vendor's own code where there was one; `field` the request's field at fault, where that is known."""
 
-    def __init__(self, slug: str, detail: str = "", *, code: str = "") -> None:
+    def __init__(self, slug: str, detail: str = "", *, code: str = "", field: str = "") -> None:
         super().__init__(slug, detail)
         self.code = code
+        self.field = field
 
 
 class Transient(RecogniserError):

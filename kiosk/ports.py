@@ -7,7 +7,9 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
 
-from kiosk.domain import Face, Probe, QualityReport, Verdict
+from kiosk.domain import Box, Face, Point, Probe, QualityReport, Verdict
+
+Line = Annotated[str, Meta(max_length=100)]
 
 
 class Recogniser(Protocol):
@@ -50,11 +52,15 @@ class Relay(Protocol):
 
 
 class AnalysedFace(Struct, frozen=True):
-    """A face found in a photo; `embedding` is 128 float32, little endian, L2-normalised."""
+    """A face found in a photo; `embedding` is 128 float32, little endian, L2-normalised.
+
+    `landmarks`, where asked for and found: MediaPipe's 478 points as x, y in pixels of the photo, float32, little endian.
+    """
 
     face: Face
     quality: QualityReport
     embedding: Annotated[bytes, Meta(min_length=512, max_length=512)]
+    landmarks: Annotated[bytes, Meta(min_length=3824, max_length=3824)] | None = None
 
 
 class AnalysedPhoto(Struct, frozen=True):
@@ -66,11 +72,36 @@ class AnalysedPhoto(Struct, frozen=True):
     faces: tuple[AnalysedFace, ...]
 
 
+class Outline(Struct, frozen=True, tag="outline"):
+    """A box to be drawn, with lines of text beside it."""
+
+    box: Box
+    lines: Annotated[tuple[Line, ...], Meta(max_length=20)] = ()
+
+
+class Dots(Struct, frozen=True, tag="dots"):
+    """Points to be drawn; those of one `label` share a colour, and the picture's legend names it.
+
+    `joined`: a line runs through them; `closed`: and back to the first.
+    """
+
+    label: Line
+    points: Annotated[tuple[Point, ...], Meta(min_length=1, max_length=200)]
+    joined: bool = False
+    closed: bool = False
+
+
+Shape = Outline | Dots
+Shapes = Annotated[tuple[Shape, ...], Meta(max_length=500)]
+
+
 class PhotoAnalyser(Protocol):
     """Decodes and measures untrusted photos outside this process."""
 
-    async def analyse(self, photo: bytes) -> AnalysedPhoto:
-        """Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
+    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
+        """`landmarks`: those of the ten largest faces too.
+
+        Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
         CameraError with slug `eye_lost` where the worker died on it.
         """
 

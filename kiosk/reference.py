@@ -21,7 +21,12 @@ _HEAD = f"""\
 # `kiosk check --config FILE` says whether a file is right and what it would run.
 """
 _EXAMPLE_RULE = RuleSettings(name="enrolled-people", when="verdict.kind == 'match'", effect="grant")
-_EXAMPLES = {"ca_file": "/etc/kiosk/ca.pem", "path": "/var/lib/kiosk/journal.sqlite"}
+_EXAMPLES = {
+    "ca_file": "/etc/kiosk/ca.pem",
+    "path": "/var/lib/kiosk/journal.sqlite",
+    "threshold": 60.0,
+    "token_file": "tencent-token",
+}
 
 
 def reference() -> str:

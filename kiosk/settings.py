@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -31,6 +31,11 @@ RELAY_SCHEMES = ("sim",)
 
 PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+GroupIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9%@#&_-]{1,64}$")]
+"""The vendor's alphabet for ids."""
+Rate = Annotated[int, Field(ge=1, le=1000)]
+FalseMatches = Annotated[float, Field(gt=0, lt=1)]
+Score = Annotated[float, Field(ge=0, le=100)]
 
 
 class Section(BaseModel):
@@ -140,10 +145,28 @@ class EyeSettings(Section):
     """Faces are looked for in a copy of the frame of this width; wider finds smaller faces, slower."""
 
 
-class TencentLegacySettings(Section):
+class TencentSettings(Section):
+    """What both of the vendor's hosts are told."""
+
+    @field_validator("endpoint", "fallback_endpoint", check_fields=False)
+    @classmethod
+    def _http_url(cls, url: str, field: ValidationInfo) -> str:
+        if not url and field.field_name == "fallback_endpoint":
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"'{url}' is no http(s) address such as {cls.model_fields['endpoint'].default}")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError(f"'{url}' would send faces unencrypted; use https (plain http only to this machine)")
+        return url.rstrip("/")
+
+
+class TencentLegacySettings(TencentSettings):
     """`/face/identify` and its siblings on recognition.image.myqcloud.com."""
 
     endpoint: str = "https://recognition.image.myqcloud.com"
+    fallback_endpoint: str = ""
+    """A second address of the same service, asked while the first does not answer; empty for none."""
     appid: str = ""
     bucket: str = ""
     secret_id_file: Path = Path("tencent-secret-id")
@@ -156,22 +179,58 @@ class TencentLegacySettings(Section):
     """How the probe travels: as a file part, or base64 in JSON."""
     deadline: PositiveSeconds = 4.0
     """Seconds one identification may take, connects and retries included."""
-    threshold: Annotated[float, Field(ge=0, le=100)] = 80.0
-    """Confidence from which a candidate counts as a match."""
-    margin: Annotated[float, Field(ge=0, le=100)] = 5.0
+    threshold: Score = 80.0
+    """Confidence from which a candidate counts as a match; the vendor documents no false match rates for it."""
+    margin: Score = 5.0
     """By how much the first candidate must beat the second."""
+    compare_false_match_rate: FalseMatches = 1e-4
+    """Of strangers compared one to one, the share that may pass; `/face/compare` has scores for 1e-3 to 1e-5."""
+    requests_per_second: Rate = 50
+    """What the account may send; the vendor's own limit is 50."""
+    keep_warm: bool = True
+    """Hold a connection open, so that a face meets no handshake."""
+    http2: bool = False
+    """Offer HTTP/2 as well; needs the package h2."""
     ca_file: Path | None = None
     """A PEM file to trust instead of the system's store."""
 
-    @field_validator("endpoint")
-    @classmethod
-    def _http_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"'{url}' is no http(s) address such as https://recognition.image.myqcloud.com")
-        if parts.scheme == "http" and not is_loopback(parts.hostname):
-            raise ValueError(f"'{url}' would send faces unencrypted; use https (plain http only to this machine)")
-        return url.rstrip("/")
+
+class TencentIaiSettings(TencentSettings):
+    """Today's interfaces, iai 2020-03-03: CompareFace, CompareMaskFace, SearchPersons, AnalyzeFace and their siblings."""
+
+    endpoint: str = "https://iai.tencentcloudapi.com"
+    fallback_endpoint: str = "https://iai.ap-guangzhou.tencentcloudapi.com"
+    """A second address of the same service, asked while the first does not answer; empty for none."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = "ap-guangzhou"
+    """Where the account's groups live; the rate limits count per region. May be empty."""
+    language: Literal["zh-CN", "en-US"] = "en-US"
+    """The language of the vendor's messages."""
+    secret_id_file: Path = Path("tencent-secret-id")
+    """A file that holds the SecretId; by default the same one as of [tencent_legacy]."""
+    secret_key_file: Path = Path("tencent-secret-key")
+    """A file that holds the SecretKey; likewise."""
+    token_file: Path | None = None
+    """A file that holds the token of temporary keys (STS); only with such keys."""
+    group_ids: Annotated[tuple[GroupIdentifier, ...], Field(max_length=100)] = ()
+    """The groups people are enrolled in."""
+    deadline: PositiveSeconds = 4.0
+    """Seconds one call may take, connects and retries included."""
+    false_match_rate: FalseMatches = 1e-4
+    """The share of strangers that may pass; the vendor's tables translate it to a score for each interface and gallery."""
+    threshold: Score | None = None
+    """A raw score from which every comparison and search is a match, instead of the rate; needed where no table covers it."""
+    margin: Score = 5.0
+    """By how much the first candidate of a search must beat the second."""
+    requests_per_second: Rate = 50
+    """What the account may send to each group of interfaces; the vendor's own limit is 50."""
+    liveness_per_second: Rate = 5
+    """The same for DetectLiveFaceAccurate, whose limit is lower."""
+    keep_warm: bool = True
+    """Hold a connection open, so that a face meets no handshake."""
+    http2: bool = False
+    """Offer HTTP/2 as well; needs the package h2."""
+    ca_file: Path | None = None
+    """A PEM file to trust instead of the system's store."""
 
 
 class PortalSettings(Section):
@@ -251,6 +310,7 @@ class Settings(BaseSettings):
     presentation: PresentationSettings = PresentationSettings()
     eye: EyeSettings = EyeSettings()
     tencent_legacy: TencentLegacySettings = TencentLegacySettings()
+    tencent_iai: TencentIaiSettings = TencentIaiSettings()
     portals: dict[Identifier, PortalSettings] = {"door": PortalSettings()}
     rules: tuple[RuleSettings, ...] = ()
     journal: JournalSettings = JournalSettings()
@@ -300,6 +360,17 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.journal.path or self.site.state_dir / "journal.sqlite"
+
+
+def pairs(overrides: Sequence[str]) -> dict[str, str]:
+    """`section.key=value` of the command line, parted. Raises ConfigurationError `configuration_invalid`."""
+    parted = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigurationError("configuration_invalid", f"--set {override}: write it as section.key=value")
+        parted[key.strip()] = value.strip()
+    return parted
 
 
 def load(file: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +20,6 @@ from structlog.testing import capture_logs
 from kiosk.domain import Box, Face, Match, NonMatch, Probe, QualityReport
 from kiosk.errors import (
     CameraError,
-    ClockRejected,
     ConfigurationError,
     KioskError,
     PhotoRejected,
@@ -32,71 +28,22 @@ from kiosk.errors import (
     Transient,
     Unauthorised,
 )
-from kiosk.ports import AnalysedFace, AnalysedPhoto
-from kiosk.recognition.tencent import legacy
+from kiosk.recognition.tencent import repeats
+from kiosk.recognition.tencent.calls import Caller
+from kiosk.recognition.tencent.clock import ServerClock
 from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
 from kiosk.recognition.tencent.legacy_messages import MAX_BODY
 from kiosk.recognition.tencent.signing import Credentials, sign_legacy
 from kiosk.recognition.tencent.transport import Transport
-from kiosk.sandbox import submission
+from kiosk.sandbox.legacy import submission
 from kiosk.sandbox.refusals import Refusal
 from kiosk.sandbox.server import create_app, serve
 from kiosk.settings import TencentLegacySettings
+from tests.sandbox_stage import APPID, BUCKET, KEYS, POINTS, Eye, photo, sandbox, soon
 
 DATA = Path(__file__).parent / "data" / "tencent"
-KEYS = Credentials("AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000")
-APPID, BUCKET = "10000001", "tencentyun"
-FACE = Face(Box(10, 10, 80, 80), 0.9, ((30, 30), (70, 30), (50, 50), (35, 70), (65, 70)))
+FACE = Face(Box(10, 10, 80, 80), 0.9, POINTS)
 REPORT = QualityReport({}, (), 4)
-
-
-def embedding(name: str) -> bytes:
-    """Names far apart are far apart; `ann~` is near `ann`."""
-    seed = int.from_bytes(hashlib.sha256(name.rstrip("~").encode()).digest()[:4])
-    vector = np.random.default_rng(seed).normal(size=128)
-    vector = vector / np.linalg.norm(vector)
-    if name.endswith("~"):
-        other = np.random.default_rng(seed + 1).normal(size=128)
-        vector = 0.75 * vector + 0.66 * other / np.linalg.norm(other)
-    return (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
-
-
-def photo(*names: str) -> bytes:
-    """A picture of these people, the largest first, for the eye below."""
-    return b"\xff\xd8" + ",".join(names).encode() + b"\xff\xd9"
-
-
-@dataclass
-class Eye:
-    """Stands for the process that analyses photos."""
-
-    trouble: dict[str, Exception] = field(default_factory=dict)
-    seen: int = 0
-
-    async def analyse(self, picture: bytes) -> AnalysedPhoto:
-        self.seen += 1
-        await asyncio.sleep(0)
-        if not picture.startswith(b"\xff\xd8"):
-            raise PhotoRejected("image_decode_failed")
-        names = [name for name in picture[2:-2].decode("latin-1").split(",") if name]
-        for name in names:
-            if name in self.trouble:
-                raise self.trouble[name]
-        return AnalysedPhoto(100, 100, "jpeg", tuple(AnalysedFace(FACE, REPORT, embedding(name)) for name in names))
-
-
-@asynccontextmanager
-async def sandbox(eye: Eye | None = None, *, bucket: str = BUCKET, wall: Callable[[], float] = time.time) -> AsyncIterator[int]:
-    """A real server on a free port."""
-    app = create_app(eye or Eye(), KEYS, APPID, bucket, wall)
-    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    server = asyncio.create_task(serve(app, "127.0.0.1", 0, port.set_result))
-    try:
-        async with asyncio.timeout(20):
-            yield await port
-    finally:
-        server.cancel()
-        await asyncio.wait([server])
 
 
 @asynccontextmanager
@@ -105,19 +52,15 @@ async def client_at(
 ) -> AsyncIterator[LegacyClient]:
     given = {"endpoint": f"http://127.0.0.1:{port}", "appid": APPID, "bucket": BUCKET, "group_ids": ("staff",), **more}
     settings = TencentLegacySettings(**given)
-    client = LegacyClient(settings, keys, Transport(settings.endpoint), wall)
+    client = LegacyClient(settings, keys, Caller([Transport(settings.endpoint)], server_clock=ServerClock(wall)))
     try:
         yield client
     finally:
         await client.close()
 
 
-def soon() -> float:
-    return time.monotonic() + 10
-
-
 def probe(name: str) -> Probe:
-    return Probe(1, "front", 0.0, photo(name).ljust(64, b" ")[:-2] + b"\xff\xd9", (100, 100), FACE, REPORT)
+    return Probe(1, "front", 0.0, photo(name).ljust(64, b" "), (100, 100), FACE, REPORT)
 
 
 async def code_of(call: Any) -> tuple[type[RecogniserError], str]:
@@ -128,7 +71,7 @@ async def code_of(call: Any) -> tuple[type[RecogniserError], str]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(legacy, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(repeats, "FIRST_PAUSE", 0.001)
 
 
 # --- our client ---------------------------------------------------------------------------------------------------------
@@ -232,16 +175,10 @@ async def test_an_account_that_is_not_ours(keys: Credentials, more: dict[str, An
         assert await code_of(client.identify(photo("ann"), soon())) == (Unauthorised, code)
 
 
-@pytest.mark.parametrize("off", [-3_600, -40, 1_000, 80_000])
+@pytest.mark.parametrize("off", [-315_000_000, -3_600, -40, 1_000, 90_000])
 async def test_a_wrong_clock_is_mended(off: float) -> None:
     async with sandbox() as port, client_at(port, wall=lambda: time.time() + off) as client:
         assert (await client.new_person("ann", photo("ann"), soon())).person_id == "ann"
-
-
-@pytest.mark.parametrize("off", [-90_000, 90_000])
-async def test_a_clock_that_is_days_off_is_not(off: float) -> None:
-    async with sandbox() as port, client_at(port, wall=lambda: time.time() + off) as client:
-        assert await code_of(client.new_person("ann", photo("ann"), soon())) == (ClockRejected, "9")
 
 
 # --- the vendor's bytes, and everybody else's ---------------------------------------------------------------------------
@@ -392,7 +329,7 @@ async def test_a_body_of_unknown_length_is_refused_while_it_comes() -> None:
 
 async def test_unknown_paths_and_methods_speak_json() -> None:
     async with enrolled() as web:
-        for answer in (await web.post("/face/nothing"), await web.get("/"), await web.get("/face/identify")):
+        for answer in (await web.post("/face/nothing"), await web.get("/nothing"), await web.get("/face/identify")):
             assert answer.status_code in {404, 405}
             assert answer.headers["Content-Type"] == "application/json"
             assert answer.json()["code"] == 3
@@ -410,7 +347,7 @@ async def test_the_unforeseen_tells_the_caller_nothing() -> None:
 
 async def test_an_embedding_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async with enrolled() as web:
-        monkeypatch.setattr("test_sandbox.embedding", lambda _: bytes(512))
+        monkeypatch.setattr("tests.sandbox_stage.embedding", lambda _: bytes(512))
         answer = await web.post("/face/identify", content=GOOD, headers={**JSON, **sign()})
     assert answer.json()["code"] == 213
 
@@ -422,7 +359,7 @@ async def test_requests_are_logged_without_faces_and_keys() -> None:
     entries = [entry for entry in logs if entry["event"] == "sandbox_request"]
     assert [(entry["interface"], entry["code"]) for entry in entries] == [("newperson", 0), ("identify", 0)]
     assert KEYS.secret_key not in repr(logs)
-    assert "\\xff\\xd8" not in repr(logs)
+    assert "PNG" not in repr(logs)
 
 
 # --- parsing without a server -------------------------------------------------------------------------------------------

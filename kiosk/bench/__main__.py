@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
 from kiosk.bench.report import Report
@@ -27,6 +28,7 @@ def choose(
     if context.invoked_subcommand is None:
         frames()
         door()
+        client()
 
 
 @app.command()
@@ -42,6 +44,15 @@ def door(
 ) -> None:
     """Face to relay, start-up to READY, memory, and idle CPU of the running daemon."""
     asyncio.run(door_bench.measure(_report, rounds, idle))
+
+
+@app.command()
+def client(
+    calls: Annotated[int, typer.Option(help="Calls of each client at each size.")] = 500,
+    starts: Annotated[int, typer.Option(help="Fresh interpreters for import time and memory.")] = 7,
+) -> None:
+    """Our client beside the vendor's own package: wall time, CPU, import time and memory."""
+    asyncio.run(client_bench.measure(_report, calls, starts))
 
 
 app()

@@ -21,6 +21,7 @@ import httpx
 import msgspec
 
 from kiosk.errors import CameraError, KioskError, Transient
+from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.legacy import LegacyClient
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
@@ -113,7 +114,8 @@ class Stage:
     async def enrol(self, person: str, photo: bytes) -> None:
         """Through the vendor's own person interface, as an integrator would. Raises RecogniserError."""
         assert self._legacy is not None
-        client = LegacyClient(self._legacy, self._credentials(), Transport(self._legacy.endpoint, self._legacy.ca_file))
+        caller = Caller([Transport(self._legacy.endpoint, self._legacy.ca_file)])
+        client = LegacyClient(self._legacy, self._credentials(), caller)
         try:
             await client.new_person(person, photo, time.monotonic() + 15.0, name=person)
         finally:

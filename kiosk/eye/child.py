@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from kiosk.capture.slot import CaptureThread, NewestSlot
@@ -17,11 +17,11 @@ from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine
-from kiosk.ports import AnalysedPhoto
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examiner
 from kiosk.vision.photo import PhotoReader
+from kiosk.vision.sketch import sketch
 
 _NETWORK_CAMERAS = ("rtsp", "rtsps", "http", "https")
 
@@ -150,18 +150,26 @@ def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
     begun = time.monotonic()
     eye = EyeSettings.model_validate(orders.eye)
     refused = confine(required=eye.confinement == "required")
-    with PhotoReader(QualitySettings.model_validate(orders.quality), eye, Path(orders.models_dir)) as reader:
+    quality = QualitySettings.model_validate(orders.quality)
+    with ExitStack() as stack:
+        reader = None if orders.draws_only else stack.enter_context(PhotoReader(quality, eye, Path(orders.models_dir)))
         spent = {"models": time.monotonic() - begun}
         channel.send(messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds=spent))
-        while isinstance(message := channel.receive(), messages.Analyse):
-            channel.send(_answer(reader.read, message))
+        while isinstance(message := channel.receive(), messages.Analyse | messages.Draw):
+            channel.send(_answer(reader, message))
 
 
-def _answer(read: Callable[[bytes], AnalysedPhoto], request: messages.Analyse) -> messages.Analysed | messages.Refused:
+def _answer(
+    reader: PhotoReader | None, message: messages.Analyse | messages.Draw
+) -> messages.Analysed | messages.Drawn | messages.Refused:
     try:
-        return messages.Analysed(request.request, read(request.photo))
+        if isinstance(message, messages.Draw):
+            return messages.Drawn(message.request, sketch(message.photo, message.shapes))
+        if reader is None:
+            raise CameraError("eye_contract", "asked to analyse, after the orders were to draw only")
+        return messages.Analysed(message.request, reader.read(message.photo, landmarks=message.landmarks))
     except PhotoRejected as error:
-        return messages.Refused(request.request, error.slug, error.detail[:500])
+        return messages.Refused(message.request, error.slug, error.detail[:500])
 
 
 def run_from_command_line(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kiosk.domain import Began, Count, Ended, Name, PresentationId, Shot, Slug, Told
-from kiosk.ports import AnalysedPhoto
+from kiosk.ports import AnalysedPhoto, Shapes
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
@@ -41,11 +41,15 @@ class LookOrders(Struct, frozen=True, tag="look"):
 
 
 class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
-    """The first message to an eye that analyses photos instead of watching a camera."""
+    """The first message to an eye that sees photos instead of watching a camera.
+
+    `draws_only`: it will be sent no `Analyse`, and loads no models.
+    """
 
     quality: dict[str, object]
     eye: dict[str, object]
     models_dir: str
+    draws_only: bool = False
 
 
 class Outcome(Struct, frozen=True, tag="outcome"):
@@ -58,6 +62,15 @@ class Outcome(Struct, frozen=True, tag="outcome"):
 class Analyse(Struct, frozen=True, tag="analyse"):
     request: Count
     photo: Jpeg
+    landmarks: bool = False
+
+
+class Draw(Struct, frozen=True, tag="draw"):
+    """Asks for the photo with `shapes` on it, in pixels of the upright photo."""
+
+    request: Count
+    photo: Jpeg
+    shapes: Shapes
 
 
 class Stop(Struct, frozen=True, tag="stop"):
@@ -102,6 +115,11 @@ class Analysed(Struct, frozen=True, tag="analysed"):
     photo: AnalysedPhoto
 
 
+class Drawn(Struct, frozen=True, tag="drawn"):
+    request: Count
+    png: Annotated[bytes, Meta(max_length=MAX_MESSAGE)]
+
+
 class Refused(Struct, frozen=True, tag="refused"):
     """A photo that is none."""
 
@@ -117,8 +135,8 @@ class Fault(Struct, frozen=True, tag="fault"):
     detail: Text = ""
 
 
-ToEye = LookOrders | AnalyseOrders | Outcome | Analyse | Stop
-FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Refused | Fault
+ToEye = LookOrders | AnalyseOrders | Outcome | Analyse | Draw | Stop
+FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Drawn | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode
@@ -130,6 +148,8 @@ __all__ = [
     "AnalyseOrders",
     "Analysed",
     "Began",
+    "Draw",
+    "Drawn",
     "Ended",
     "Examined",
     "Fault",

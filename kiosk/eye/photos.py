@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,7 @@ from typing import Self
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.process import EyeProcess
-from kiosk.ports import AnalysedPhoto
+from kiosk.ports import AnalysedPhoto, Shape
 from kiosk.settings import EyeSettings, QualitySettings
 
 _ANSWER_WITHIN = 10.0
@@ -24,9 +25,13 @@ class PhotoEye:
     Use as an async context manager; event loop only.
     """
 
-    def __init__(self, quality: QualitySettings, eye: EyeSettings, models_dir: Path) -> None:
+    def __init__(self, quality: QualitySettings, eye: EyeSettings, models_dir: Path, *, draws_only: bool = False) -> None:
+        """`draws_only`: the worker needs no models, and `analyse` may not be called."""
         self._orders = messages.AnalyseOrders(
-            quality=quality.model_dump(mode="json"), eye=eye.model_dump(mode="json"), models_dir=str(models_dir)
+            quality=quality.model_dump(mode="json"),
+            eye=eye.model_dump(mode="json"),
+            models_dir=str(models_dir),
+            draws_only=draws_only,
         )
         self._start_within = eye.start_within
         self._eye: EyeProcess | None = None
@@ -43,19 +48,31 @@ class PhotoEye:
         if self._eye is not None:
             await self._eye.end(grace=0.5)
 
-    async def analyse(self, photo: bytes) -> AnalysedPhoto:
+    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
         """See ports.PhotoAnalyser."""
-        if len(photo) > 5_000_000:
-            raise PhotoRejected("image_too_large", f"{len(photo)} bytes; 5000000 are allowed")
+        answer = await self._ask(messages.Analyse(next(self._numbers), photo, landmarks))
+        if isinstance(answer, messages.Analysed):
+            return answer.photo
+        raise CameraError("eye_contract", "asked to analyse, it drew")
+
+    async def draw(self, photo: bytes, shapes: Sequence[Shape]) -> bytes:
+        """A PNG of the photo with `shapes` on it. Raises as `analyse` does."""
+        answer = await self._ask(messages.Draw(next(self._numbers), photo, tuple(shapes)))
+        if isinstance(answer, messages.Drawn):
+            return answer.png
+        raise CameraError("eye_contract", "asked to draw, it analysed")
+
+    async def _ask(self, question: messages.Analyse | messages.Draw) -> messages.Analysed | messages.Drawn:
+        if len(question.photo) > 5_000_000:
+            raise PhotoRejected("image_too_large", f"{len(question.photo)} bytes; 5000000 are allowed")
         async with self._turn:
             eye = await self._ready_eye()
-            number = next(self._numbers)
-            eye.send(messages.Analyse(number, photo))
+            eye.send(question)
             answer = await self._answer(eye)
         match answer:
-            case messages.Analysed(request=request, photo=analysed) if request == number:
-                return analysed
-            case messages.Refused(request=request, slug=slug, detail=detail) if request == number:
+            case messages.Analysed(request=request) | messages.Drawn(request=request) if request == question.request:
+                return answer
+            case messages.Refused(request=request, slug=slug, detail=detail) if request == question.request:
                 raise PhotoRejected(slug, detail)
         raise CameraError("eye_contract", "the answer is to another question")
 

@@ -1,77 +1,264 @@
-"""The sandbox's person library, in memory: what the vendor keeps behind its interfaces."""
+"""The sandbox's person library, in memory: what the vendor keeps behind both generations of interfaces."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from kiosk.domain import Candidate
-from kiosk.recognition.on_device.calibration import confidence
-from kiosk.recognition.on_device.matching import Index
-from kiosk.sandbox.refusals import Refusal
+from kiosk.domain import Box
+from kiosk.recognition.on_device.matching import Hit, Index, cosine_of, mean_vector, unit_vector
+from kiosk.sandbox.refusals import LibraryRefusal, Why
 
-MOST_GROUPS = 5_000
-MOST_PERSONS = 20_000
-"""Groups of an application and persons of a group, by the vendor's documents."""
-TOP = 5
+MOST_GROUPS_OF_PERSON = 100
+SAME = 0.999
+"""Cosine from which a person's new face counts as one they have; the vendor names no number."""
+
+Descriptions = Mapping[int, str]
+"""What is written of a person in a group's fields, by the field's number from 0."""
+
+
+class Limits(NamedTuple):
+    """Groups of an account, persons of a group, faces of a person."""
+
+    groups: int
+    persons: int
+    faces: int
+
+
+OLD = Limits(groups=5_000, persons=20_000, faces=20)
+"""By the documents of the older interfaces."""
+CURRENT = Limits(groups=100_000, persons=3_000_000, faces=5)
+"""By those of iai 2020-03-03."""
+
+
+@dataclass(slots=True)
+class Group:
+    """`fields`: names of what may be written of each person; `created`: Unix milliseconds."""
+
+    group_id: str
+    name: str
+    created: int
+    tag: str = ""
+    fields: tuple[str, ...] = ()
+    members: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolledFace:
+    face_id: str
+    embedding: bytes = field(repr=False)
+    box: Box
+    tag: str = ""
+
+
+@dataclass(slots=True)
 class Person:
+    """`groups`: what is written of the person in each. `gender`: 0 unset, 1 male, 2 female."""
+
     person_id: str
     name: str
-    tag: str
-    groups: tuple[str, ...]
-    faces: tuple[str, ...]
+    created: int
+    tag: str = ""
+    gender: int = 0
+    groups: dict[str, dict[int, str]] = field(default_factory=dict)
+    faces: list[EnrolledFace] = field(default_factory=list)
 
 
 class Library:
-    """Event loop only. Raises Refusal with the vendor's code."""
+    """Event loop only. Everything raises LibraryRefusal, saying why. `wall`: Unix seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._groups: dict[str, Group] = {}
         self._persons: dict[str, Person] = {}
-        self._index = Index()
+        self._owners: dict[str, str] = {}
+        self._faces = Index()
+        self._merged = Index()
 
-    def get(self, person_id: str) -> Person:
-        """Raises Refusal −1303."""
-        person = self._persons.get(person_id)
-        if person is None:
-            raise Refusal(-1303)
-        return person
+    # Groups
 
-    def check_new(self, person_id: str, groups: Sequence[str]) -> None:
-        """Raises Refusal −1302, −1310 or −1311 where such a person cannot be created."""
+    @property
+    def groups(self) -> list[Group]:
+        return list(self._groups.values())
+
+    def group(self, group_id: str) -> Group:
+        if group_id not in self._groups:
+            raise LibraryRefusal(Why.GROUP_UNKNOWN)
+        return self._groups[group_id]
+
+    def create_group(self, group_id: str, name: str, limits: Limits, tag: str = "", fields: Sequence[str] = ()) -> Group:
+        if group_id in self._groups:
+            raise LibraryRefusal(Why.GROUP_EXISTS)
+        self._check_name(name)
+        if len(self._groups) >= limits.groups:
+            raise LibraryRefusal(Why.TOO_MANY_GROUPS)
+        self._groups[group_id] = Group(group_id, name, self._now(), tag, tuple(fields))
+        return self._groups[group_id]
+
+    def rename_group(self, group_id: str, name: str) -> None:
+        group = self.group(group_id)
+        if group.name != name:
+            self._check_name(name)
+            group.name = name
+
+    def delete_group(self, group_id: str) -> None:
+        """Persons who are in no other group go with it."""
+        for person_id in list(self.group(group_id).members):
+            self.leave(person_id, group_id)
+        self._faces.forget_group(group_id)
+        self._merged.forget_group(group_id)
+        del self._groups[group_id]
+
+    def members(self, group_ids: Iterable[str]) -> list[Person]:
+        """Each person once."""
+        ids = dict.fromkeys(person_id for group_id in group_ids for person_id in self.group(group_id).members)
+        return [self._persons[person_id] for person_id in ids]
+
+    # Persons
+
+    def person(self, person_id: str) -> Person:
+        if person_id not in self._persons:
+            raise LibraryRefusal(Why.PERSON_UNKNOWN)
+        return self._persons[person_id]
+
+    def check_new(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
+        """Raises LibraryRefusal where such a person could not be created in these groups, missing ones being created."""
         if person_id in self._persons:
-            raise Refusal(-1302)
-        if len(self._index.groups | set(groups)) > MOST_GROUPS:
-            raise Refusal(-1311)
-        if any(self._index.group_size(group) >= MOST_PERSONS for group in groups):
-            raise Refusal(-1310)
+            raise LibraryRefusal(Why.PERSON_EXISTS)
+        if len(self._groups.keys() | set(group_ids)) > limits.groups:
+            raise LibraryRefusal(Why.TOO_MANY_GROUPS)
+        if any(len(self._groups[g].members) >= limits.persons for g in group_ids if g in self._groups):
+            raise LibraryRefusal(Why.TOO_MANY_PERSONS)
 
-    def create(self, person_id: str, name: str, tag: str, groups: Sequence[str], embedding: bytes) -> Person:
-        """Groups that do not exist come into being. Raises as `check_new` does."""
-        self.check_new(person_id, groups)
-        face = str(10**18 + secrets.randbelow(9 * 10**18))
-        self._index.add(person_id, groups, face, embedding)
-        person = Person(person_id, name, tag, tuple(dict.fromkeys(groups)), (face,))
-        self._persons[person_id] = person
+    def create_person(self, person: Person, group_ids: Sequence[str], face: EnrolledFace, limits: Limits) -> Person:
+        """Groups that do not exist come into being. `person` comes without groups and faces."""
+        self.check_new(person.person_id, group_ids, limits)
+        for group_id in group_ids:
+            if group_id not in self._groups:
+                self._groups[group_id] = Group(group_id, group_id, self._now())
+        self._persons[person.person_id] = person
+        self._keep(person, face)
+        for group_id in group_ids:
+            self._put(person, group_id)
         return person
 
-    def delete(self, person_id: str) -> None:
-        """Raises Refusal −1303."""
-        self.get(person_id)
-        self._index.remove(person_id)
+    def new_person(self, person_id: str, name: str, *, tag: str = "", gender: int = 0) -> Person:
+        """One for `create_person`."""
+        return Person(person_id, name, self._now(), tag, gender)
+
+    def delete_person(self, person_id: str) -> None:
+        person = self.person(person_id)
+        for face in person.faces:
+            del self._owners[face.face_id]
+        for group_id in person.groups:
+            del self._groups[group_id].members[person_id]
+        self._faces.remove(person_id)
+        self._merged.remove(person_id)
         del self._persons[person_id]
 
-    def check_groups(self, groups: Sequence[str]) -> None:
-        """Raises Refusal −1306 where one does not exist."""
+    def join(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
+        """All of the groups or none."""
+        person = self.person(person_id)
+        groups = [self.group(group_id) for group_id in dict.fromkeys(group_ids)]
+        if any(group.group_id in person.groups for group in groups):
+            raise LibraryRefusal(Why.IN_GROUP)
+        if len(person.groups) + len(groups) > MOST_GROUPS_OF_PERSON:
+            raise LibraryRefusal(Why.TOO_MANY_GROUPS_OF_PERSON)
+        if any(len(group.members) >= limits.persons for group in groups):
+            raise LibraryRefusal(Why.TOO_MANY_PERSONS)
         for group in groups:
-            if not self._index.has_group(group):
-                raise Refusal(-1306)
+            self._put(person, group.group_id)
 
-    def identify(self, embedding: bytes, groups: Sequence[str]) -> list[Candidate]:
-        """At most five, the best first. Raises as `check_groups` does."""
-        self.check_groups(groups)
-        hits = self._index.search(embedding, groups, TOP)
-        return [Candidate(hit.person, confidence(hit.cosine), hit.face, self._persons[hit.person].tag) for hit in hits]
+    def leave(self, person_id: str, group_id: str) -> None:
+        """Whoever leaves their last group is deleted."""
+        person, group = self.person(person_id), self.group(group_id)
+        if group_id not in person.groups:
+            raise LibraryRefusal(Why.NOT_IN_GROUP)
+        if len(person.groups) == 1:
+            self.delete_person(person_id)
+            return
+        del person.groups[group_id], group.members[person_id]
+        self._faces.leave(person_id, group_id)
+        self._merged.leave(person_id, group_id)
+
+    def describe(self, person_id: str, group_id: str, descriptions: Descriptions) -> None:
+        """Writes into a group's fields of a person."""
+        person, group = self.person(person_id), self.group(group_id)
+        if group_id not in person.groups:
+            raise LibraryRefusal(Why.NOT_IN_GROUP)
+        self.check_descriptions(group, descriptions)
+        person.groups[group_id].update(descriptions)
+
+    def check_descriptions(self, group: Group, descriptions: Descriptions) -> None:
+        if any(number >= len(group.fields) for number in descriptions):
+            raise LibraryRefusal(Why.NO_SUCH_FIELD)
+
+    # Faces
+
+    def new_face(self, embedding: bytes, box: Box, tag: str = "") -> EnrolledFace:
+        """One with an id of its own, not yet anybody's. Raises ContractViolation where this is no embedding."""
+        unit_vector(embedding)
+        return EnrolledFace(str(10**18 + secrets.randbelow(9 * 10**18)), embedding, box, tag)
+
+    def add_face(self, person_id: str, face: EnrolledFace, limits: Limits, *, allow_same: bool) -> None:
+        person = self.person(person_id)
+        if len(person.faces) >= limits.faces:
+            raise LibraryRefusal(Why.TOO_MANY_FACES)
+        if not allow_same and any(cosine_of(face.embedding, known.embedding) >= SAME for known in person.faces):
+            raise LibraryRefusal(Why.SAME_FACE)
+        self._keep(person, face)
+
+    def delete_faces(self, person_id: str, face_ids: Iterable[str]) -> list[str]:
+        """Says which of them were the person's; at least one face must stay."""
+        person = self.person(person_id)
+        going = {face.face_id for face in person.faces} & set(face_ids)
+        if len(going) == len(person.faces):
+            raise LibraryRefusal(Why.LAST_FACE)
+        staying = [face for face in person.faces if face.face_id not in going]
+        person.faces.clear()
+        self._faces.remove(person_id)
+        for face in staying:
+            self._keep(person, face)
+        for face_id in going:
+            del self._owners[face_id]
+        return [face_id for face_id in dict.fromkeys(face_ids) if face_id in going]
+
+    def face(self, face_id: str) -> EnrolledFace:
+        if face_id not in self._owners:
+            raise LibraryRefusal(Why.FACE_UNKNOWN)
+        return next(face for face in self._persons[self._owners[face_id]].faces if face.face_id == face_id)
+
+    # Likeness
+
+    def search(self, embedding: bytes, group_ids: Sequence[str], top: int, *, merged: bool = False) -> list[Hit]:
+        """Persons, the most alike first: by the best of their faces, or `merged`, by all of their faces as one."""
+        for group_id in group_ids:
+            self.group(group_id)
+        return (self._merged if merged else self._faces).search(embedding, group_ids, top)
+
+    def likeness(self, person_id: str, embedding: bytes, *, merged: bool = False) -> float:
+        """The cosine to one person, as `search` has it."""
+        faces = [face.embedding for face in self.person(person_id).faces]
+        return max(cosine_of(embedding, face) for face in ([mean_vector(faces)] if merged else faces))
+
+    def _keep(self, person: Person, face: EnrolledFace) -> None:
+        self._faces.add(person.person_id, person.groups, face.face_id, face.embedding)
+        person.faces.append(face)
+        self._owners[face.face_id] = person.person_id
+        self._merged.remove(person.person_id)
+        self._merged.add(person.person_id, person.groups, "", mean_vector([known.embedding for known in person.faces]))
+
+    def _put(self, person: Person, group_id: str) -> None:
+        person.groups.setdefault(group_id, {})
+        self._groups[group_id].members[person.person_id] = None
+        self._faces.join(person.person_id, group_id)
+        self._merged.join(person.person_id, group_id)
+
+    def _check_name(self, name: str) -> None:
+        if any(group.name == name for group in self._groups.values()):
+            raise LibraryRefusal(Why.GROUP_NAME_EXISTS)
+
+    def _now(self) -> int:
+        return round(1000 * self._wall())

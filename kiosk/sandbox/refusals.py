@@ -1,15 +1,92 @@
-"""How the sandbox says no: by the vendor's codes."""
+"""How the sandbox says no: each generation of interfaces by the vendor's own codes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
 from kiosk.errors import KioskError
-from kiosk.recognition.tencent.codes import LEGACY
+from kiosk.recognition.tencent.codes import LEGACY, entry_for
+
+Language = Literal["zh-CN", "en-US"]
 
 
 class Refusal(KioskError):
-    """Answered as `{"code": …, "message": …, "data": {}}`."""
+    """Of the older interfaces: answered as `{"data": …, "code": …, "message": …}`."""
 
-    def __init__(self, code: int, detail: str = "") -> None:
+    def __init__(self, code: int, detail: str = "", data: Mapping[str, object] | None = None) -> None:
         entry = LEGACY[code]
         super().__init__(entry.slug, detail or entry.meaning)
         self.code = code
+        self.data = data or {}
+
+
+class Refused(KioskError):
+    """Of the current interfaces: answered as `{"Response": {"Error": {"Code": …, "Message": …}, "RequestId": …}}`."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(entry_for(code).slug, detail)
+        self.code = code
+
+    def message(self, language: Language) -> str:
+        return self.detail or entry_for(self.code).meanings[language == "zh-CN"]
+
+
+class Why(StrEnum):
+    """What is in the way of a change or a question to the library."""
+
+    PERSON_EXISTS = "person_exists"
+    PERSON_UNKNOWN = "person_unknown"
+    GROUP_EXISTS = "group_exists"
+    GROUP_NAME_EXISTS = "group_name_exists"
+    GROUP_UNKNOWN = "group_unknown"
+    IN_GROUP = "in_group"
+    NOT_IN_GROUP = "not_in_group"
+    FACE_UNKNOWN = "face_unknown"
+    SAME_FACE = "same_face"
+    LAST_FACE = "last_face"
+    TOO_MANY_FACES = "too_many_faces"
+    TOO_MANY_PERSONS = "too_many_persons"
+    TOO_MANY_GROUPS = "too_many_groups"
+    TOO_MANY_GROUPS_OF_PERSON = "too_many_groups_of_person"
+    NO_SUCH_FIELD = "no_such_field"
+
+
+class LibraryRefusal(KioskError):
+    """The library's own, for either generation to translate."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__("state_conflict", why.value)
+        self.why = why
+
+
+OLD_CODES: Mapping[Why, int] = {
+    Why.PERSON_EXISTS: -1302,
+    Why.PERSON_UNKNOWN: -1303,
+    Why.GROUP_UNKNOWN: -1306,
+    Why.FACE_UNKNOWN: -1305,
+    Why.LAST_FACE: 21,  # no code is documented; the library keeps no one without a face
+    Why.SAME_FACE: -1312,
+    Why.TOO_MANY_FACES: -1309,
+    Why.TOO_MANY_PERSONS: -1310,
+    Why.TOO_MANY_GROUPS: -1311,
+}
+"""The others cannot arise there."""
+
+CURRENT_CODES: Mapping[Why, str] = {
+    Why.PERSON_EXISTS: "InvalidParameterValue.PersonIdAlreadyExist",
+    Why.PERSON_UNKNOWN: "InvalidParameterValue.PersonIdNotExist",
+    Why.GROUP_EXISTS: "InvalidParameterValue.GroupIdAlreadyExist",
+    Why.GROUP_NAME_EXISTS: "InvalidParameterValue.GroupNameAlreadyExist",
+    Why.GROUP_UNKNOWN: "InvalidParameterValue.GroupIdNotExist",
+    Why.IN_GROUP: "FailedOperation.GroupPersonMapExist",
+    Why.NOT_IN_GROUP: "FailedOperation.GroupPersonMapNotExist",
+    Why.LAST_FACE: "InvalidParameterValue.DeleteFaceNumExceed",
+    Why.TOO_MANY_FACES: "InvalidParameterValue.PersonFaceNumExceed",
+    Why.TOO_MANY_PERSONS: "InvalidParameterValue.GroupFaceNumExceed",
+    Why.TOO_MANY_GROUPS: "InvalidParameterValue.GroupNumExceed",
+    Why.TOO_MANY_GROUPS_OF_PERSON: "InvalidParameterValue.GroupNumPerPersonExceed",
+    Why.NO_SUCH_FIELD: "InvalidParameterValue.PersonExDescriptionInfosExceed",
+}
+"""Of a repeated face the current interfaces say nothing, and unknown faces they pass over."""

@@ -1,30 +1,41 @@
-"""The vendor's older host on this machine: same paths, signatures, forms, envelopes and codes."""
+"""The vendor's hosts on this machine: same paths, signatures, forms, envelopes and codes.
+
+One port serves both generations: the older interfaces below `/face/`, the current ones at `/`.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kiosk import http_server
-from kiosk.errors import ConfigurationError, ContractViolation
+from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.tencent.codes import LEGACY
 from kiosk.recognition.tencent.signing import Credentials
-from kiosk.sandbox.faces import Data, Faces
-from kiosk.sandbox.gate import Gate
-from kiosk.sandbox.refusals import Refusal
-from kiosk.sandbox.submission import Submission, receive
+from kiosk.sandbox.iai.desk import MAX_POST, refuse
+from kiosk.sandbox.iai.desk import Desk as CurrentDesk
+from kiosk.sandbox.iai.gate import Sent
+from kiosk.sandbox.legacy.desk import Desk as OldDesk
+from kiosk.sandbox.legacy.desk import envelope
+from kiosk.sandbox.legacy.gate import Gate
+from kiosk.sandbox.library import Library
+from kiosk.sandbox.refusals import Refused
 from kiosk.settings import is_loopback
 
-Action = Callable[[Submission], Awaitable[Data]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 log = structlog.get_logger()
 
@@ -32,15 +43,20 @@ log = structlog.get_logger()
 def create_app(
     analyser: PhotoAnalyser, credentials: Credentials, appid: str, bucket: str, wall: Callable[[], float] = time.time
 ) -> Starlette:
-    """`/face/identify`, `newperson`, `getinfo` and `delperson` for one account, over a library in memory.
+    """Both generations of interfaces for one account, over one library in memory.
 
-    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to.
+    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
+    token accept calls with that token only, of the current interfaces.
     """
-    gate = Gate(credentials, appid, bucket, wall)
-    faces = Faces(analyser)
-    actions = {"identify": faces.identify, "newperson": faces.newperson, "getinfo": faces.getinfo, "delperson": faces.delperson}
+    library = Library(wall)
+    old = OldDesk(analyser, library, Gate(credentials, appid, bucket, wall))
+    current = CurrentDesk(analyser, library, credentials, wall)
     return Starlette(
-        routes=[Route(f"/face/{name}", _endpoint(name, action, gate), methods=["POST"]) for name, action in actions.items()],
+        routes=[
+            *(Route(f"/face/{name}", _old(name, old), methods=["POST"]) for name in old.interfaces),
+            Route("/", _current(current), methods=_METHODS),
+        ],
+        middleware=[Middleware(_OriginForm)],
         exception_handlers={HTTPException: _unknown, Exception: _broken},
     )
 
@@ -55,41 +71,74 @@ async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], Non
     await http_server.serve(app, host, port, ready)
 
 
-def _endpoint(name: str, action: Action, gate: Gate) -> Callable[[Request], Awaitable[Response]]:
+class _OriginForm:
+    """Takes requests as proxies get them, with the whole address for a path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(("http://", "https://")):
+            scope = {**scope, "path": urlsplit(scope["path"]).path or "/"}
+        await self._app(scope, receive, send)
+
+
+def _old(name: str, desk: OldDesk) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         started = time.monotonic()
-        code, message, data = await _answer(action, gate, request)
-        log.info("sandbox_request", interface=name, code=code, milliseconds=round(1000 * (time.monotonic() - started), 1))
-        return _envelope(code, message, data)
+        code, body = await desk.answer(name, request)
+        _log(name, code, started)
+        return _json(body)
 
     return endpoint
 
 
-async def _answer(action: Action, gate: Gate, request: Request) -> tuple[int, str, Data]:
+def _current(desk: CurrentDesk) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        started = time.monotonic()
+        headers = dict(request.headers)
+        try:
+            body = await _body(request)
+        except Refused as refusal:
+            said = refuse(refusal, headers)
+        else:
+            query = request.scope["query_string"].decode("latin-1")
+            said = await desk.answer(Sent(request.method, query, headers, body))
+        _log(said.action, said.code or 0, started)
+        return _json(said.body)
+
+    return endpoint
+
+
+async def _body(request: Request) -> bytes:
+    """Raises Refused where it is larger than the vendor takes, or never came."""
+    body = bytearray()
     try:
-        signature = gate.admit(request.headers.get("authorization"))
-        submission = await receive(request)
-        gate.match(signature, submission)
-        return 0, "OK", await action(submission)
-    except Refusal as refusal:
-        return refusal.code, refusal.detail, {}
-    except ContractViolation as error:
-        return 213, error.slug, {}
-    except ClientDisconnect:
-        return 3, "the caller hung up", {}
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_POST:
+                raise Refused("RequestSizeLimitExceeded")
+    except ClientDisconnect as error:
+        raise Refused("InvalidRequest", "the caller hung up") from error
+    return bytes(body)
 
 
-def _envelope(code: int, message: str, data: Data, status: int = 200) -> Response:
-    # No charset: with one, the vendor's own package takes a failure for a success.
-    body = msgspec.json.encode({"data": data, "code": code, "message": message})
+def _log(interface: str, code: int | str, started: float) -> None:
+    log.info("sandbox_request", interface=interface, code=code, milliseconds=round(1000 * (time.monotonic() - started), 1))
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    # No charset: with one, the vendor's own packages take a failure for a success.
     return Response(body, status, media_type="application/json")
 
 
 async def _unknown(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _envelope(3, "no such interface", {}, error.status_code)
+    return _json(envelope(3, "no such interface", {}), error.status_code)
 
 
-async def _broken(_: Request, __: Exception) -> Response:
+async def _broken(request: Request, __: Exception) -> Response:
     """What is unforeseen is logged by the server with its traceback and tells the caller nothing."""
-    return _envelope(213, LEGACY[213].meaning, {}, 500)
+    if request.url.path == "/":
+        return _json(refuse(Refused("InternalError"), dict(request.headers)).body, 500)
+    return _json(envelope(213, LEGACY[213].meaning, {}), 500)

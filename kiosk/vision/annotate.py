@@ -24,7 +24,7 @@ def draw(image: Image, seen: Examination) -> bytes:
     canvas = shrink(image, factor).copy()
     for face, report in seen.faces:
         colour = _GREEN if report.usable else _AMBER if face.track in seen.present[:1] else _GREY
-        _frame(canvas, face.box.scaled(factor), colour)
+        frame(canvas, face.box.scaled(factor), colour)
         _label(canvas, face.box.scaled(factor), _line(face, report, seen.told.get(face.track, "")), colour)
     return encode_jpeg(canvas, _QUALITY)
 
@@ -37,8 +37,8 @@ def _line(face: Face, report: QualityReport, told: str) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _frame(canvas: Image, box: Box, colour: _Colour) -> None:
-    """The box's four corners."""
+def frame(canvas: Image, box: Box, colour: tuple[int, int, int]) -> None:
+    """Draws the box's four corners."""
     reach = box.short_side * _CORNER
     for x, towards in ((box.x, reach), (box.right, -reach)):
         for y, downwards in ((box.y, reach), (box.bottom, -reach)):

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Self
 import cv2
 import numpy as np
 
+from kiosk.domain import Face
 from kiosk.errors import PhotoRejected
 from kiosk.ports import AnalysedFace, AnalysedPhoto
 from kiosk.settings import EyeSettings, QualitySettings
@@ -21,6 +22,8 @@ MIN_SIDE = 64
 MAX_SCANS = 100
 """Of a progressive JPEG, which has about ten. Each scan costs a pass over the whole picture however few bytes it has."""
 FIND_WIDTHS = (640, 320)
+MOST_LANDMARKS = 10
+"""Faces of a photo whose landmarks are given; as many as the vendor's AnalyzeFace answers."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -48,8 +51,10 @@ class PhotoReader:
         self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True)
         self._assessor = Assessor(self._networks, quality, MOST_FACES)
 
-    def read(self, photo: bytes) -> AnalysedPhoto:
+    def read(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
         """Every face with its quality and embedding; a photo without faces is a photo all the same.
+
+        `landmarks`: of the MOST_LANDMARKS largest faces, whatever their quality, as far as they are found.
 
         Raises PhotoRejected: `image_format_unknown`, `image_too_large`, `image_too_small`, `image_decode_failed`.
         """
@@ -58,10 +63,19 @@ class PhotoReader:
         embedder = self._networks.embedder
         assert embedder is not None, "loaded with embed=True"
         faces = tuple(
-            AnalysedFace(face=face, quality=report, embedding=embedder.embed(image, face))
-            for face, report in self._assessor.assess(image)
+            AnalysedFace(
+                face=face,
+                quality=report,
+                embedding=embedder.embed(image, face),
+                landmarks=self._points(image, face) if landmarks and number < MOST_LANDMARKS else None,
+            )
+            for number, (face, report) in enumerate(self._assessor.assess(image))
         )
         return AnalysedPhoto(width=image.shape[1], height=image.shape[0], format=header.format, faces=faces)
+
+    def _points(self, image: Image, face: Face) -> bytes | None:
+        found = self._networks.landmarker.locate(image, face.box)
+        return None if found is None else found.points[:, :2].astype("<f4").tobytes()
 
     def close(self) -> None:
         self._networks.landmarker.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from kiosk.errors import ContractViolation
 DIMENSIONS = 128
 """Of an SFace embedding."""
 _FIRST_ROOM = 64
+_NO_DIRECTION = 1e-3
+"""A sum of embeddings shorter than this points nowhere."""
 
 Vector = npt.NDArray[np.float32]
 
@@ -35,6 +37,18 @@ def unit_vector(embedding: bytes) -> Vector:
     if not abs(length - 1.0) <= 1e-3:
         raise ContractViolation("eye_contract", f"an embedding of {len(embedding)} bytes and length {length:.3f}")
     return np.asarray(vector / length, dtype=np.float32)
+
+
+def mean_vector(embeddings: Sequence[bytes]) -> bytes:
+    """One embedding that stands for several of the same person: the direction of their sum. Raises as `unit_vector` does."""
+    total = np.sum([unit_vector(embedding) for embedding in embeddings], axis=0)
+    length = float(np.linalg.norm(total))
+    return (total / length).astype("<f4").tobytes() if length > _NO_DIRECTION else embeddings[0]
+
+
+def cosine_of(one: bytes, other: bytes) -> float:
+    """Raises as `unit_vector` does."""
+    return float(unit_vector(one) @ unit_vector(other))
 
 
 class Index:
@@ -81,6 +95,18 @@ class Index:
         self._rows[at] = vector
         self._owners[at] = self._numbers[person]
         self._faces.append(face)
+
+    def join(self, person: str, group: str) -> None:
+        """Adds a person that has faces to a group, which comes into being."""
+        self._groups.setdefault(group, set()).add(person)
+
+    def leave(self, person: str, group: str) -> None:
+        """The opposite; faces stay."""
+        self._groups.get(group, set()).discard(person)
+
+    def forget_group(self, group: str) -> None:
+        """The group goes, its persons stay."""
+        self._groups.pop(group, None)
 
     def remove(self, person: str) -> int:
         """Forgets the person in all groups; says how many faces went."""

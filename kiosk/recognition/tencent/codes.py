@@ -1,9 +1,11 @@
-"""The one table from the vendor's return codes to what they mean here."""
+"""The one table from the vendor's return codes to what they mean here; its rows stand in codes.csv."""
 
 from __future__ import annotations
 
+import csv
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from kiosk.errors import (
@@ -32,89 +34,119 @@ class Handling(StrEnum):
 
 
 class Entry(NamedTuple):
-    """`meaning` is for operators; the sentence for the person belongs to the slug."""
+    """`meaning` is for operators, (English, Chinese); the sentence for the person belongs to the slug."""
 
     handling: Handling
     slug: str
     error: type[RecogniserError]
-    meaning: str
+    meanings: tuple[str, str]
+
+    @property
+    def meaning(self) -> str:
+        return self.meanings[0]
 
 
-RETRIES = {Handling.RETRY: 2, Handling.RETRY1: 1}
-"""How often a call may be repeated inside its deadline; every other handling: never."""
-UNREACHABLE_RETRIES = 2
+RETRIES = {Handling.RETRY: 2, Handling.RETRY1: 1, Handling.THROTTLE: 1}
+"""How often a call may be repeated inside its deadline, after THROTTLE only once the limiter lets it; every other handling:
+never. After CLOCK it may be signed again, once, if the server's clock was learnt."""
 
-LEGACY: dict[int, Entry] = {
-    3: Entry(Handling.OPERATOR, "request_refused", Unauthorised, "bad request"),
-    4: Entry(Handling.CLIENT, "request_refused", ContractViolation, "authorization is empty"),
-    5: Entry(Handling.CLIENT, "request_refused", ContractViolation, "signature cannot be decoded"),
-    6: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "appid or bucket differs from the signature's"),
-    7: Entry(Handling.RETRY, "cloud_error", Transient, "signature encoding failed at the vendor's"),
-    8: Entry(Handling.RETRY, "cloud_error", Transient, "signature decoding failed at the vendor's"),
-    9: Entry(Handling.CLOCK, "clock_rejected", ClockRejected, "signature has expired"),
-    10: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "appid does not exist"),
-    11: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "SecretId does not exist"),
-    12: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "appid and SecretId do not belong together"),
-    13: Entry(Handling.RETRY1, "cloud_error", Transient, "signature was used before"),
-    14: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "signature is wrong"),
-    15: Entry(Handling.THROTTLE, "cloud_busy", Throttled, "too many requests"),
-    16: Entry(Handling.OPERATOR, "account_rejected", Unauthorised, "bucket does not exist"),
-    21: Entry(Handling.CLIENT, "request_refused", ContractViolation, "invalid parameter"),
-    23: Entry(Handling.CLIENT, "probe_too_large", ProbeRejected, "request is larger than 1.5 MB"),
-    24: Entry(Handling.OPERATOR, "interface_retired", Unauthorised, "interface goes offline"),
-    107: Entry(Handling.RETRY, "cloud_error", Transient, "authentication service is unavailable"),
-    108: Entry(Handling.RETRY, "cloud_error", Transient, "authentication service is unavailable"),
-    213: Entry(Handling.RETRY, "cloud_error", Transient, "internal error"),
-    -1101: Entry(Handling.RECAPTURE, "face_not_found", ProbeRejected, "no face detected"),
-    -1102: Entry(Handling.RECAPTURE, "picture_rejected", ProbeRejected, "picture cannot be decoded"),
-    -1103: Entry(Handling.RETRY1, "cloud_error", Transient, "feature extraction failed"),
-    -1104: Entry(Handling.RETRY1, "cloud_error", Transient, "face contour failed"),
-    -1105: Entry(Handling.RETRY1, "cloud_error", Transient, "gender estimation failed"),
-    -1106: Entry(Handling.RETRY1, "cloud_error", Transient, "expression estimation failed"),
-    -1107: Entry(Handling.RETRY1, "cloud_error", Transient, "age estimation failed"),
-    -1108: Entry(Handling.RETRY1, "cloud_error", Transient, "pose estimation failed"),
-    -1109: Entry(Handling.RETRY1, "cloud_error", Transient, "glasses detection failed"),
-    -1200: Entry(Handling.RETRY, "cloud_error", Transient, "feature storage failed"),
-    -1300: Entry(Handling.CLIENT, "picture_rejected", ProbeRejected, "picture is empty"),
-    -1301: Entry(Handling.CLIENT, "request_refused", ContractViolation, "parameter is empty"),
-    -1302: Entry(Handling.STATE, "state_conflict", ContractViolation, "person exists already"),
-    -1303: Entry(Handling.STATE, "state_conflict", ContractViolation, "person does not exist"),
-    -1304: Entry(Handling.CLIENT, "request_refused", ContractViolation, "parameter is too long"),
-    -1305: Entry(Handling.STATE, "state_conflict", ContractViolation, "face does not exist"),
-    -1306: Entry(Handling.OPERATOR, "group_unknown", Unauthorised, "group does not exist"),
-    -1307: Entry(Handling.OPERATOR, "group_unknown", Unauthorised, "group list does not exist"),
-    -1308: Entry(Handling.RETRY1, "cloud_error", Transient, "picture could not be downloaded from its address"),
-    -1309: Entry(Handling.STATE, "state_conflict", ContractViolation, "person has 20 faces already"),
-    # A full library stops enrolment, not the door: so no Unauthorised here.
-    -1310: Entry(Handling.OPERATOR, "state_conflict", ContractViolation, "too many persons in the group"),
-    -1311: Entry(Handling.OPERATOR, "state_conflict", ContractViolation, "too many groups"),
-    -1312: Entry(Handling.STATE, "state_conflict", ContractViolation, "almost the same face was added before"),
-    -1313: Entry(Handling.CLIENT, "request_refused", ContractViolation, "parameter holds a blank, slash, tab or newline"),
-    -1400: Entry(Handling.CLIENT, "picture_rejected", ProbeRejected, "picture has a format that is not taken"),
-    -1403: Entry(Handling.RETRY, "cloud_error", Transient, "picture could not be downloaded"),
+_ERRORS: dict[Handling, type[RecogniserError]] = {
+    Handling.RETRY: Transient,
+    Handling.RETRY1: Transient,
+    Handling.RETRY_LATER: Transient,
+    Handling.THROTTLE: Throttled,
+    Handling.RECAPTURE: ProbeRejected,
+    Handling.CLOCK: ClockRejected,
+    Handling.OPERATOR: Unauthorised,
+    Handling.CLIENT: ContractViolation,
+    Handling.STATE: ContractViolation,
 }
-"""Every code but 0 (success) of the documents of the older interfaces; a test holds it to their list."""
+_ERRORS_BY_SLUG: dict[str, type[RecogniserError]] = {
+    "picture_rejected": ProbeRejected,
+    "probe_too_large": ProbeRejected,
+    "face_too_small": ProbeRejected,
+    # A full library stops enrolment, not the door: so no Unauthorised here.
+    "quota_exceeded": ContractViolation,
+}
 
-_ARREARS = Entry(Handling.OPERATOR, "account_in_arrears", Unauthorised, "account is stopped for arrears")
-_UNKNOWN = Entry(Handling.CLIENT, "answer_makes_no_sense", ContractViolation, "no code of the documents")
+
+def _entry(handling: Handling, slug: str, english: str, chinese: str) -> Entry:
+    return Entry(handling, slug, _ERRORS_BY_SLUG.get(slug, _ERRORS[handling]), (english, chinese))
 
 
-def entry_for(code: int, message: str = "") -> Entry:
-    """Code 3 means arrears where the message says so; codes that no document names are breaches of contract."""
-    if code == 3 and re.search(r"errorno is:\s*2\b", message):
+def _table() -> dict[str, Entry]:
+    with Path(__file__).with_name("codes.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter=";")
+        next(rows)
+        return {code: _entry(Handling(handling), slug, english, chinese) for code, handling, slug, english, chinese in rows}
+
+
+TABLE = _table()
+"""Every code but success, of iai 2020-03-03, common to all current interfaces, and (the numbers) of the older host.
+A test holds it to the documents' lists."""
+
+LEGACY: dict[int, Entry] = {int(code): entry for code, entry in TABLE.items() if code.lstrip("-").isdecimal()}
+
+_ARREARS = _entry(Handling.OPERATOR, "account_in_arrears", "account is stopped for arrears: top up", "账户欠费停服，请充值")
+_UNKNOWN = _entry(Handling.CLIENT, "answer_makes_no_sense", "no code of the documents", "文档中没有的错误码")
+_PREFIXES = {
+    "AuthFailure": TABLE["UnauthorizedOperation"],
+    "UnauthorizedOperation": TABLE["UnauthorizedOperation"],
+    "ResourceUnavailable": TABLE["ResourceUnavailable.UnknownStatus"],
+    "ResourcesSoldOut": TABLE["ResourcesSoldOut.ChargeStatusException"],
+    "InternalError": TABLE["InternalError"],
+    "RequestLimitExceeded": TABLE["RequestLimitExceeded"],
+    "FailedOperation": TABLE["FailedOperation"],
+    "LimitExceeded": TABLE["LimitExceeded"],
+    "ResourceNotFound": TABLE["ResourceNotFound"],
+    "ResourceInUse": TABLE["ResourceInUse"],
+    "ResourceInsufficient": TABLE["ResourceInsufficient"],
+    "ServiceUnavailable": TABLE["ServiceUnavailable"],
+}
+_IN_EXAMPLES = {"ResourceNotFound.ErrorPersonNotExisted": TABLE["InvalidParameterValue.PersonIdNotExist"]}
+"""Codes that no list of the documents has, only an example."""
+_REFUSED = ("InvalidParameter", "InvalidRequest", "MissingParameter", "Unknown", "Unsupported")
+"""Beginnings of codes that blame the request."""
+
+
+def entry_for(code: int | str, message: str = "") -> Entry:
+    """Codes of the current interfaces that no document names are taken by what stands before their first dot; other
+    unknown ones are breaches of contract. The older host's code 3 means arrears where the message says so.
+    """
+    code = str(code)
+    if code == "3" and re.search(r"errorno is:\s*2\b", message):
         return _ARREARS
-    return LEGACY.get(code, _UNKNOWN)
+    return TABLE.get(code) or _IN_EXAMPLES.get(code) or _by_prefix(code)
 
 
 def error_for(code: int, message: str) -> RecogniserError:
-    """The error a non-zero return code stands for; its detail quotes at most 200 printable characters of `message`."""
+    """The error a non-zero code of the older host stands for; its detail quotes at most 200 printable characters of `message`."""
+    return _error(str(code), message, "")
+
+
+def iai_error(code: str, message: str, request_id: str = "") -> RecogniserError:
+    """The error a code of the current interfaces stands for. The vendor's support asks for `request_id`."""
+    return _error(code, message, request_id)
+
+
+def handling_of(error: RecogniserError) -> Handling | None:
+    """None where the error has no code of the vendor's."""
+    return entry_for(error.code).handling if error.code else None
+
+
+def _by_prefix(code: str) -> Entry:
+    prefix = code.partition(".")[0]
+    if prefix in _PREFIXES:
+        return _PREFIXES[prefix]
+    return TABLE["InvalidParameter"] if prefix.startswith(_REFUSED) else _UNKNOWN
+
+
+def _error(code: str, message: str, request_id: str) -> RecogniserError:
     entry = entry_for(code, message)
-    quoted = "".join(c if c.isprintable() else "?" for c in message[:200])
-    return entry.error(entry.slug, f"code {code}, {entry.meaning} ('{quoted}')", code=str(code))
+    request = f", request {_printable(request_id, 64)}" if request_id else ""
+    detail = f"code {_printable(code, 100)}, {entry.meaning} ('{_printable(message, 200)}'{request})"
+    return entry.error(entry.slug, detail, code=code)
 
 
-def retries(error: RecogniserError) -> int:
-    """How often a call that ended in `error` may be repeated."""
-    if error.code:
-        return RETRIES.get(entry_for(int(error.code)).handling, 0)
-    return UNREACHABLE_RETRIES if error.slug == "cloud_unreachable" else 0
+def _printable(text: str, most: int) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:most])

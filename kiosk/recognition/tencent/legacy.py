@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 import secrets
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-import structlog
-
 from kiosk.domain import Candidate, Match, NonMatch, Probe
-from kiosk.errors import ClockRejected, ConfigurationError, RecogniserError
-from kiosk.ports import Clock
+from kiosk.errors import ConfigurationError
 from kiosk.recognition.judging import judge
-from kiosk.recognition.tencent import codes
+from kiosk.recognition.tencent.calls import Attempt, Caller, Outgoing, Request
+from kiosk.recognition.tencent.legacy_form import Payload
 from kiosk.recognition.tencent.legacy_messages import (
     DelPerson,
     Identified,
@@ -29,24 +22,9 @@ from kiosk.recognition.tencent.legacy_messages import (
     with_picture,
 )
 from kiosk.recognition.tencent.signing import Credentials, sign_legacy
-from kiosk.recognition.tencent.transport import Payload, Transport
 from kiosk.settings import TencentLegacySettings
 
-MAX_SKEW = 86_400.0
-"""Seconds by which signatures may follow the server's clock instead of ours; a box further off needs its clock set."""
-FIRST_PAUSE = 0.15
-"""Seconds before the first retry, doubled for the second, each drawn between half and one and a half of that."""
-
-CallObserver = Callable[[str, str, float], None]
-"""Hears of every request: interface, the vendor's code or else our slug, seconds."""
-
-log = structlog.get_logger()
 T = TypeVar("T")
-_random = secrets.SystemRandom()
-
-
-class _SkewLearnt(ClockRejected):
-    """Signing again, by the server's clock, may help."""
 
 
 def _nonce() -> int:
@@ -56,7 +34,7 @@ def _nonce() -> int:
 class LegacyClient:
     """One account's calls. Each takes a deadline in monotonic seconds and ends before it, retries included.
 
-    Every call raises RecogniserError and nothing else. Event loop only. Raises ConfigurationError
+    Owns `caller`. Every call raises RecogniserError and nothing else. Event loop only. Raises ConfigurationError
     `configuration_invalid` where appid or groups are missing.
     """
 
@@ -64,22 +42,15 @@ class LegacyClient:
         self,
         settings: TencentLegacySettings,
         credentials: Credentials,
-        transport: Transport,
-        wall: Callable[[], float] = time.time,
-        clock: Clock = time.monotonic,
+        caller: Caller,
         *,
-        observe: CallObserver | None = None,
         nonce: Callable[[], int] = _nonce,
     ) -> None:
         _check(settings)
         self._settings = settings
         self._credentials = credentials
-        self._transport = transport
-        self._wall = wall
-        self._clock = clock
-        self._observe = observe
+        self._caller = caller
         self._nonce = nonce
-        self._skew = 0.0
         self._target = [("appid", settings.appid), *([("bucket", settings.bucket)] if settings.bucket else [])]
 
     async def identify(self, jpeg: bytes, deadline: float) -> list[Candidate]:
@@ -101,12 +72,12 @@ class LegacyClient:
         extras = [item for item in (("person_name", name), ("tag", tag)) if item[1]]
         fields = [*self._target, ("person_id", person), *extras, ("group_ids", tuple(groups) or self._settings.group_ids)]
         payload = with_picture(fields, photo, self._settings.upload)
-        return await self._call("newperson", payload, NewPerson, deadline, repeatable=False)
+        return await self._call("newperson", payload, NewPerson, deadline, write=True)
 
     async def del_person(self, person: str, deadline: float) -> int:
         """Deletes the person from all groups; says how many were deleted. Code −1303 where there is none."""
         payload = as_json([*self._target, ("person_id", person)])
-        return (await self._call("delperson", payload, DelPerson, deadline, repeatable=False)).deleted
+        return (await self._call("delperson", payload, DelPerson, deadline, write=True)).deleted
 
     async def get_info(self, person: str, deadline: float) -> PersonInfo:
         """Code −1303 where there is no such person."""
@@ -114,69 +85,26 @@ class LegacyClient:
         return await self._call("getinfo", payload, PersonInfo, deadline)
 
     async def warm(self) -> None:
-        """Opens the connection. Faults are left for the first call to meet."""
-        with contextlib.suppress(RecogniserError):
-            await self._transport.warm(self._clock() + self._settings.deadline)
+        """Opens the connection and keeps it open. Faults are left for the first call to meet."""
+        await self._caller.warm()
 
     async def close(self) -> None:
-        await self._transport.close()
+        await self._caller.close()
 
-    async def _call(self, interface: str, payload: Payload, kind: type[T], deadline: float, *, repeatable: bool = True) -> T:
-        done, signed_anew = 0, False
-        while True:
-            try:
-                return await self._attempt(interface, payload, kind, deadline)
-            except _SkewLearnt:
-                if signed_anew:
-                    raise
-                signed_anew = True
-            except RecogniserError as error:
-                answered = bool(error.code)
-                pause = FIRST_PAUSE * 2**done * _random.uniform(0.5, 1.5)
-                if done >= codes.retries(error) or not (answered or repeatable) or self._clock() + pause >= deadline:
-                    raise
-                log.info("cloud_retry", interface=interface, slug=error.slug, code=error.code, pause=round(pause, 3))
-                await asyncio.sleep(pause)
-            done += 1
+    async def _call(self, interface: str, payload: Payload, kind: type[T], deadline: float, *, write: bool = False) -> T:
+        def build(attempt: Attempt) -> Outgoing:
+            headers = (("Content-Type", payload.content_type), ("Authorization", self._authorization(attempt.now)))
+            return Outgoing(f"/face/{interface}", headers, payload.body)
 
-    async def _attempt(self, interface: str, payload: Payload, kind: type[T], deadline: float) -> T:
-        started, outcome = self._clock(), "cancelled"
-        try:
-            answer = await self._transport.post(
-                f"/face/{interface}", payload, authorization=self._authorization(), deadline=deadline
-            )
-            try:
-                data = read(answer, kind)
-            except ClockRejected as error:
-                raise self._learnt(answer.date, error) from error
-            outcome = "0"
-        except RecogniserError as error:
-            outcome = error.code or error.slug
-            raise
-        else:
-            return data
-        finally:
-            if self._observe is not None:
-                self._observe(interface, outcome, self._clock() - started)
+        def understand(body: bytes) -> T:
+            return read(body, kind)
 
-    def _authorization(self) -> str:
+        return await self._caller.call(Request(interface, "legacy", build, understand, write=write), deadline)
+
+    def _authorization(self, now: int) -> str:
         return sign_legacy(
-            self._credentials,
-            appid=self._settings.appid,
-            bucket=self._settings.bucket,
-            now=int(self._wall() + self._skew),
-            nonce=self._nonce(),
+            self._credentials, appid=self._settings.appid, bucket=self._settings.bucket, now=now, nonce=self._nonce()
         )
-
-    def _learnt(self, date: str, error: ClockRejected) -> ClockRejected:
-        """Takes the server's clock from its Date header, for signatures alone."""
-        skew = _seconds_ahead(date, self._wall())
-        if skew is None or abs(skew) > MAX_SKEW or abs(skew - self._skew) < 1:
-            ahead = "says nothing of its clock" if skew is None else f"is {skew:+.0f} s from our clock"
-            return ClockRejected(error.slug, f"{error.detail}; the server {ahead}", code=error.code)
-        log.warning("clock_skew_learnt", seconds=round(skew))
-        self._skew = skew
-        return _SkewLearnt(error.slug, f"{error.detail}; the server is {skew:+.0f} s from our clock", code=error.code)
 
 
 class LegacyRecogniser:
@@ -208,11 +136,3 @@ def _check(settings: TencentLegacySettings) -> None:
             raise ConfigurationError("configuration_invalid", f"tencent_legacy.{name}: '{value}' is none")
     if not settings.group_ids:
         raise ConfigurationError("configuration_invalid", "tencent_legacy.group_ids: name the groups people are enrolled in")
-
-
-def _seconds_ahead(date: str, now: float) -> float | None:
-    try:
-        parsed = parsedate_to_datetime(date)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() - now
-    except (ValueError, OverflowError):
-        return None

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from kiosk.domain import Name, Percent
 from kiosk.errors import ContractViolation, ProbeRejected
 from kiosk.recognition.tencent.codes import error_for
-from kiosk.recognition.tencent.transport import Answer, FilePart, Payload, encode_form
+from kiosk.recognition.tencent.legacy_form import FilePart, Payload, encode_form
 
 MAX_BODY = 1_500_000
 """Bytes of a whole request; the documents say 1.5 MB, and the smaller reading is safe."""
@@ -87,19 +87,19 @@ def with_picture(fields: Fields, jpeg: bytes, upload: Upload) -> Payload:
     return payload
 
 
-def read(answer: Answer, kind: type[T]) -> T:
+def read(body: bytes, kind: type[T]) -> T:
     """The answer's `data`. Neither HTTP status nor content type counts, only the JSON.
 
     Raises the code's RecogniserError, or ContractViolation `answer_makes_no_sense`.
     """
     try:
-        answer.body.decode("utf-8")
-        envelope = msgspec.json.decode(answer.body, type=_Envelope)
+        body.decode("utf-8")
+        envelope = msgspec.json.decode(body, type=_Envelope)
         if envelope.code == 0:
             return msgspec.json.decode(envelope.data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        start = ascii(answer.body[:60].decode("utf-8", "replace"))
-        detail = f"{error} (HTTP {answer.status}, {len(answer.body)} bytes, starts with {start})"
+        start = ascii(body[:60].decode("utf-8", "replace"))
+        detail = f"{error} ({len(body)} bytes, starts with {start})"
         raise ContractViolation("answer_makes_no_sense", detail) from error
     raise error_for(envelope.code, envelope.message)
 

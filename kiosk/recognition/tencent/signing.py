@@ -6,8 +6,12 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass, field
-from typing import Self
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+from msgspec import Struct
 
 from kiosk.errors import ConfigurationError, Unauthorised
 
@@ -17,20 +21,28 @@ DIGEST_SIZE = 20
 """Bytes of an SHA-1 digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An account's SecretId and SecretKey. The key never shows in a repr.
+class Credentials(Struct, frozen=True):
+    """An account's SecretId and SecretKey, and the token where they are temporary ones (STS). None shows in a repr.
 
-    Raises ConfigurationError `configuration_invalid` where either could not be a key: the detail does not quote it.
+    Raises ConfigurationError `configuration_invalid` where one could be none: the detail does not quote it.
     """
 
     secret_id: str
-    secret_key: str = field(repr=False)
+    secret_key: str
+    token: str = ""
 
     def __post_init__(self) -> None:
         for name, value in (("SecretId", self.secret_id), ("SecretKey", self.secret_key)):
-            if not value.isascii() or not value.isprintable() or not value or set(value) & set(" &="):
+            if not _is_word(value) or set(value) & set("&="):
                 raise ConfigurationError("configuration_invalid", f"the {name} holds characters that no key has")
+        if self.token and not _is_word(self.token):
+            raise ConfigurationError("configuration_invalid", "the token holds characters that no token has")
+
+    def __repr__(self) -> str:
+        return "Credentials()"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 def sign_legacy(credentials: Credentials, *, appid: str, bucket: str, now: int, nonce: int, lifetime: int = LIFETIME) -> str:
@@ -44,20 +56,22 @@ def sign_legacy(credentials: Credentials, *, appid: str, bucket: str, now: int, 
     return base64.b64encode(_digest(credentials, plain) + plain).decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class LegacySignature:
+class LegacySignature(Struct, frozen=True):
     """What an `Authorization` of the older host claims; believe it only once `made_with` says so.
 
     `issued` and `expires` are Unix seconds.
     """
 
-    digest: bytes = field(repr=False)
-    plain: bytes = field(repr=False)
+    digest: bytes
+    plain: bytes
     appid: str
     bucket: str
     secret_id: str
     issued: int
     expires: int
+
+    def __repr__(self) -> str:
+        return f"LegacySignature(appid={self.appid!r}, issued={self.issued}, expires={self.expires})"
 
     @classmethod
     def parse(cls, header: str) -> Self:
@@ -81,6 +95,82 @@ class LegacySignature:
     def made_with(self, credentials: Credentials) -> bool:
         """Whether this key signed exactly these bytes; takes the same time for every wrong digest."""
         return hmac.compare_digest(self.digest, _digest(credentials, self.plain))
+
+
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+"""Says in X-TC-Content-SHA256 that the signature does not cover the body; then this text is hashed in its place."""
+
+
+def sha256_hex(body: bytes) -> str:
+    """What `sign_tc3` wants of a body. Take it once for a body, not once for an attempt."""
+    return hashlib.sha256(body).hexdigest()
+
+
+NO_BODY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""The SHA-256 of nothing."""
+
+
+def sign_tc3(
+    credentials: Credentials,
+    *,
+    host: str,
+    now: int,
+    body_sha256: str,
+    content_type: str = "application/json",
+    method: Literal["POST", "GET"] = "POST",
+    query: str = "",
+    service: str = "iai",
+) -> str:
+    """The `Authorization` of TC3-HMAC-SHA256, over content-type and host as the official packages sign it.
+
+    `host` and `content_type`: exactly as their headers are sent; `now`: as X-TC-Timestamp says (Unix seconds);
+    `query`: exactly as in the address, for GET, whose `body_sha256` is NO_BODY.
+    """
+    headers = f"content-type:{content_type}\nhost:{host}\n"
+    canonical = f"{method}\n/\n{query}\n{headers}\ncontent-type;host\n{body_sha256}"
+    date = _utc_date(now // 86_400)
+    scope = f"{date}/{service}/tc3_request"
+    text = f"TC3-HMAC-SHA256\n{now}\n{scope}\n{sha256_hex(canonical.encode())}"
+    signature = hmac.digest(_tc3_key(credentials, date, service), text.encode(), "sha256").hex()
+    return f"TC3-HMAC-SHA256 Credential={credentials.secret_id}/{scope}, SignedHeaders=content-type;host, Signature={signature}"
+
+
+def sign_v1(
+    credentials: Credentials,
+    *,
+    host: str,
+    fields: Mapping[str, str | int],
+    algorithm: Literal["HmacSHA1", "HmacSHA256"] = "HmacSHA256",
+    method: Literal["POST", "GET"] = "POST",
+) -> str:
+    """The `Signature` field of the older form of signing, over all other fields, values not encoded.
+
+    `fields` hold Action, Nonce, Timestamp, Version, SecretId, SignatureMethod and all the rest but Signature.
+    The vendor takes at most 1 MB so signed: two pictures do not fit, which is why nothing here sends it.
+    """
+    named = {name.replace("_", "."): value for name, value in fields.items()}
+    joined = "&".join(f"{name}={named[name]}" for name in sorted(named))
+    text = f"{method}{host}/?{joined}".encode()
+    key = credentials.secret_key.encode("ascii")
+    return base64.b64encode(hmac.digest(key, text, algorithm.removeprefix("Hmac"))).decode("ascii")
+
+
+@lru_cache(maxsize=4)
+def _utc_date(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * 86_400))
+
+
+@lru_cache(maxsize=4)
+def _tc3_key(credentials: Credentials, date: str, service: str) -> bytes:
+    """Good for a day, hence kept."""
+    key = f"TC3{credentials.secret_key}".encode("ascii")
+    for part in (date, service, "tc3_request"):
+        key = hmac.digest(key, part.encode("ascii"), "sha256")
+    return key
+
+
+def _is_word(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _digest(credentials: Credentials, plain: bytes) -> bytes:

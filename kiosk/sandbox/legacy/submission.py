@@ -11,9 +11,11 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec import field as json_field
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import Request
@@ -28,16 +30,35 @@ MAX_TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """`image` is None where none was sent."""
+    """Pictures, names and tags are None where none was sent."""
 
     appid: str = ""
     bucket: str = ""
     groups: tuple[str, ...] = ()
     person_id: str = ""
-    person_name: str = ""
-    tag: str = ""
+    person_name: str | None = None
+    tag: str | None = None
+    face_id: str = ""
+    face_ids: tuple[str, ...] = ()
+    session_id: str = ""
     url: str = ""
+    url_a: str = ""
+    url_b: str = ""
+    urls: tuple[str, ...] = ()
     image: bytes | None = field(default=None, repr=False)
+    image_a: bytes | None = field(default=None, repr=False)
+    image_b: bytes | None = field(default=None, repr=False)
+    images: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+_TEXTS = {
+    **{name: name for name in ("appid", "bucket", "person_id", "person_name", "tag", "face_id", "session_id", "url")},
+    "urlA": "url_a",
+    "urlB": "url_b",
+}
+_PICTURES = {"image": "image", "imageA": "image_a", "imageB": "image_b"}
+_LISTS = {"group_id": "groups", "group_ids": "groups", "face_ids": "face_ids", "urls": "urls", "images": "images"}
+"""The vendor's names and those of a Submission; lists come as `name[0]`, `name[1]`, … or `name[]`."""
 
 
 class _Json(Struct):
@@ -46,10 +67,19 @@ class _Json(Struct):
     group_id: str = ""
     group_ids: list[str] = []
     person_id: str = ""
-    person_name: str = ""
-    tag: str = ""
+    person_name: str | None = None
+    tag: str | None = None
+    face_id: str = ""
+    face_ids: list[str] = []
+    session_id: str = ""
     url: str = ""
+    url_a: str = json_field(name="urlA", default="")
+    url_b: str = json_field(name="urlB", default="")
+    urls: list[str] = []
     image: str | None = None
+    image_a: str | None = json_field(name="imageA", default=None)
+    image_b: str | None = json_field(name="imageB", default=None)
+    images: list[str] = []
 
 
 async def receive(request: Request) -> Submission:
@@ -65,7 +95,7 @@ async def receive(request: Request) -> Submission:
         submission = _from_form(body, options.get(b"boundary", b""))
     else:
         raise Refusal(3, "content type is neither application/json nor multipart/form-data")
-    for identifier in (submission.person_id, *submission.groups):
+    for identifier in (submission.person_id, submission.face_id, *submission.face_ids, *submission.groups):
         _check_identifier(identifier)
     return submission
 
@@ -87,29 +117,41 @@ def _from_json(body: bytes) -> Submission:
         sent = msgspec.json.decode(body, type=_Json)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refusal(3, f"JSON: {error}") from error
-    image = None
-    if sent.image is not None:
-        try:
-            image = base64.b64decode(sent.image, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise Refusal(-1102, "image is not base64") from error
-    groups = tuple(group for group in (sent.group_id, *sent.group_ids) if group)
-    return Submission(str(sent.appid), sent.bucket, groups, sent.person_id, sent.person_name, sent.tag, sent.url, image)
+    texts: dict[str, Any] = {name: getattr(sent, name) for name in _TEXTS.values() if name != "appid"}
+    pictures: dict[str, Any] = {
+        name: _picture(name, text) for name in _PICTURES.values() if (text := getattr(sent, name)) is not None
+    }
+    return Submission(
+        appid=str(sent.appid),
+        groups=tuple(group for group in (sent.group_id, *sent.group_ids) if group),
+        face_ids=tuple(sent.face_ids),
+        urls=tuple(sent.urls),
+        images=tuple(_picture(f"images[{number}]", picture) for number, picture in enumerate(sent.images)),
+        **texts,
+        **pictures,
+    )
+
+
+def _picture(name: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refusal(-1102, f"{name} is not base64") from error
 
 
 def _from_form(body: bytes, boundary: bytes) -> Submission:
-    parts = _parts(body, boundary)
-    texts: dict[str, str] = {}
-    groups: list[str] = []
-    image = None
-    for name, value in parts:
-        if name == "image":
-            image = value
-        elif re.fullmatch(r"group_ids?(\[\d*\])?", name):
-            groups.append(_text(name, value))
-        elif name in {"appid", "bucket", "person_id", "person_name", "tag", "url"}:
-            texts[name] = _text(name, value)
-    return Submission(groups=tuple(groups), image=image, **texts)
+    fields: dict[str, Any] = {}
+    lists: dict[str, list[Any]] = {name: [] for name in _LISTS.values()}
+    for name, value in _parts(body, boundary):
+        listed = _LISTS.get(re.sub(r"\[\d*\]$", "", name))
+        if name in _PICTURES:
+            fields[_PICTURES[name]] = value
+        elif name in _TEXTS:
+            fields[_TEXTS[name]] = _text(name, value)
+        elif listed is not None:
+            lists[listed].append(value if listed == "images" else _text(name, value))
+    fields |= {name: tuple(values) for name, values in lists.items()}
+    return Submission(**fields)
 
 
 def _parts(body: bytes, boundary: bytes) -> list[tuple[str, bytes]]:

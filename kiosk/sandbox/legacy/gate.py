@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from kiosk.errors import Unauthorised
 from kiosk.recognition.tencent.signing import Credentials, LegacySignature
+from kiosk.sandbox.legacy.submission import Submission
 from kiosk.sandbox.refusals import Refusal
-from kiosk.sandbox.submission import Submission
 
 LONGEST = 90 * 86_400
 """Seconds: the documents allow signatures of up to three months."""

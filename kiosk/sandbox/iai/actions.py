@@ -1,0 +1,29 @@
+"""What every action has in common: a name, parameters of its own, and an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from kiosk.sandbox.iai.parameters import P, understand
+
+Answer = Mapping[str, object]
+"""The `Response` but for its RequestId."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`run` takes a request's body and raises Refused or LibraryRefusal."""
+
+    name: str
+    run: Callable[[bytes], Awaitable[Answer]]
+
+    @classmethod
+    def of(cls, kind: type[P], answer: Callable[[P], Awaitable[Answer]]) -> Self:
+        """The action named as its parameters are."""
+
+        async def run(body: bytes) -> Answer:
+            return await answer(understand(body, kind))
+
+        return cls(kind.__name__, run)

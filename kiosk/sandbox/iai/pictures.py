@@ -1,0 +1,84 @@
+"""Pictures sent to the current interfaces, seen by the eye, and what is wrong with them by the vendor's codes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from kiosk.domain import Box
+from kiosk.errors import CameraError, PhotoRejected
+from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser
+from kiosk.sandbox.iai.parameters import EMPTY, ILLEGAL
+from kiosk.sandbox.refusals import Refused
+
+MAX_BASE64 = 5 * 1024 * 1024
+"""Characters; the documents say 5 M, and the larger reading refuses nobody whom the vendor takes."""
+LONG_SIDE = 2000
+"""Pixels, of anything but JPEG, whose limit the eye knows."""
+NO_FACE = f"{ILLEGAL}NoFaceInPhoto"
+UNQUALIFIED = "FailedOperation.FaceQualityNotQualified"
+_CODES = {
+    "image_decode_failed": "FailedOperation.ImageDecodeFailed",
+    "image_format_unknown": "FailedOperation.ImageDecodeFailed",
+    "image_too_large": "FailedOperation.ImageResolutionExceed",
+    "image_too_small": "FailedOperation.ImageResolutionTooSmall",
+}
+
+
+class Pictures:
+    """Photos are decoded and measured by `analyser`, outside this process. Event loop only. Raises Refused."""
+
+    def __init__(self, analyser: PhotoAnalyser) -> None:
+        self._analyser = analyser
+
+    async def look(self, image: str | None, url: str | None, *, landmarks: bool = False) -> AnalysedPhoto:
+        """At least one face is in it. Nothing is ever fetched: a sound `url` is a failed download."""
+        if url is not None:
+            raise Refused("FailedOperation.ImageDownloadError" if _is_address(url) else f"{ILLEGAL}UrlIllegal")
+        if image is None:
+            raise Refused(EMPTY)
+        picture = _decoded(image)
+        try:
+            photo = await self._analyser.analyse(picture, landmarks=landmarks)
+        except PhotoRejected as error:
+            raise Refused(_CODES.get(error.slug, "FailedOperation.ImageDecodeFailed")) from error
+        except CameraError as error:
+            raise Refused("FailedOperation.ServerError") from error
+        if photo.format != "jpeg" and max(photo.width, photo.height) > LONG_SIDE:
+            raise Refused("FailedOperation.ImageResolutionExceed")
+        if not photo.faces:
+            raise Refused(NO_FACE)
+        return photo
+
+    async def face(self, image: str | None, url: str | None, control: int, *, surest: bool = False) -> AnalysedFace:
+        """The largest face or the `surest` one; it must be as good as `control` asks."""
+        photo = await self.look(image, url)
+        face = max(photo.faces, key=lambda face: face.face.score) if surest else photo.faces[0]
+        if not qualified(face, control):
+            raise Refused(UNQUALIFIED)
+        return face
+
+
+def qualified(face: AnalysedFace, control: int) -> bool:
+    """By the eye's own grade, which is 0 for a face with any defect. `control` 0 takes every face."""
+    return face.quality.grade >= control
+
+
+def rectangle(box: Box) -> dict[str, int]:
+    return {"X": round(box.x), "Y": round(box.y), "Width": round(box.width), "Height": round(box.height)}
+
+
+def _is_address(url: str) -> bool:
+    return re.fullmatch(r"https?://[!-~]+", url, re.IGNORECASE) is not None
+
+
+def _decoded(image: str) -> bytes:
+    if not image:
+        raise Refused(f"{ILLEGAL}ImageEmpty")
+    if len(image) > MAX_BASE64:
+        raise Refused("FailedOperation.ImageSizeExceed")
+    try:
+        return base64.b64decode(image, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("FailedOperation.ImageDecodeFailed") from error

@@ -1,0 +1,110 @@
+"""A sandbox for tests: the real server over an eye that reads people's names out of the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kiosk.domain import Box, Face, Pose, QualityReport
+from kiosk.errors import PhotoRejected
+from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser
+from kiosk.recognition.tencent.signing import Credentials
+from kiosk.sandbox.server import create_app, serve
+
+KEYS = Credentials("AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000")
+APPID, BUCKET = "10000001", "tencentyun"
+POINTS = (30, 30), (70, 30), (50, 50), (35, 70), (65, 70)
+LANDMARKS = np.array([(index, 2 * index) for index in range(478)], "<f4").tobytes()
+HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x64"
+"""Of a PNG of 100 × 100 pixels, for clients that look before they send."""
+
+
+def embedding(name: str) -> bytes:
+    """Names far apart are far apart; `ann~` is near `ann`, at a cosine of about 0.75."""
+    seed = int.from_bytes(hashlib.sha256(name.rstrip("~").encode()).digest()[:4])
+    vector = np.random.default_rng(seed).normal(size=128)
+    vector = vector / np.linalg.norm(vector)
+    if name.endswith("~"):
+        other = np.random.default_rng(seed + 1).normal(size=128)
+        vector = 0.75 * vector + 0.66 * other / np.linalg.norm(other)
+    return (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
+
+
+def photo(*names: str) -> bytes:
+    """A picture of these people, the largest first, for the eye below."""
+    return HEADER + ",".join(names).encode()
+
+
+def base64_of(*names: str) -> str:
+    return base64.b64encode(photo(*names)).decode()
+
+
+def _names(photo: bytes) -> list[str]:
+    """Any JPEG shows one person."""
+    if photo.startswith(b"\xff\xd8"):
+        return ["somebody"]
+    if not photo.startswith(HEADER):
+        raise PhotoRejected("image_decode_failed")
+    return [name for name in photo[len(HEADER) :].decode("latin-1").strip().split(",") if name]
+
+
+@dataclass
+class Eye:
+    """Stands for the process that analyses photos. By name: what goes wrong, and a face's grade, score and side in pixels."""
+
+    trouble: dict[str, Exception] = field(default_factory=dict)
+    grades: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    sides: dict[str, int] = field(default_factory=dict)
+    format: str = "jpeg"
+    size: tuple[int, int] = (100, 100)
+    seen: int = 0
+
+    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
+        self.seen += 1
+        await asyncio.sleep(0)
+        names = _names(photo)
+        for name in names:
+            if name in self.trouble:
+                raise self.trouble[name]
+        return AnalysedPhoto(*self.size, self.format, tuple(self._face(name, landmarks) for name in names))
+
+    def _face(self, name: str, landmarks: bool) -> AnalysedFace:
+        side = self.sides.get(name, 80)
+        shapes = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}
+        face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS, Pose(50.0, -3.2, 4.0), shapes)
+        measures = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
+        report = QualityReport(measures, (), self.grades.get(name, 4))
+        return AnalysedFace(face, report, embedding(name), LANDMARKS if landmarks else None)
+
+
+@asynccontextmanager
+async def sandbox(
+    eye: PhotoAnalyser | None = None,
+    *,
+    keys: Credentials = KEYS,
+    bucket: str = BUCKET,
+    wall: Callable[[], float] = time.time,
+) -> AsyncIterator[int]:
+    """A real server on a free port."""
+    app = create_app(eye or Eye(), keys, APPID, bucket, wall)
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(serve(app, "127.0.0.1", 0, port.set_result))
+    try:
+        async with asyncio.timeout(60):
+            yield await port
+    finally:
+        server.cancel()
+        await asyncio.wait([server])
+
+
+def soon() -> float:
+    """A deadline that no test of a sandbox meets."""
+    return time.monotonic() + 10

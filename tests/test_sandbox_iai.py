@@ -1,0 +1,686 @@
+"""The sandbox's current interfaces, asked over real connections by our client and by the vendor's own SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import importlib
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.recognition.tencent.calls import Caller
+from kiosk.recognition.tencent.iai import comparing as ours
+from kiosk.recognition.tencent.iai import detecting, groups, persons, searching
+from kiosk.recognition.tencent.iai.client import Account, IaiClient
+from kiosk.recognition.tencent.iai.fields import Description
+from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
+from kiosk.recognition.tencent.legacy_library import AddFace, GetInfo, NewPerson
+from kiosk.recognition.tencent.signing import Credentials
+from kiosk.recognition.tencent.transport import Transport
+from kiosk.sandbox.iai import comparing as actions
+from kiosk.sandbox.iai import persons as library_actions
+from kiosk.sandbox.iai.desk import Desk
+from kiosk.sandbox.iai.parameters import understand
+from kiosk.sandbox.iai.shapes import PARTS
+from kiosk.sandbox.library import Library
+from kiosk.sandbox.refusals import CURRENT_CODES, Refused
+from tests.sandbox_stage import APPID, BUCKET, KEYS, Eye, base64_of, photo, sandbox, soon
+
+SDK: Any = importlib.import_module("tencentcloud.iai.v20200303.iai_client")
+MODELS: Any = importlib.import_module("tencentcloud.iai.v20200303.models")
+PROFILE: Any = importlib.import_module("tencentcloud.common.profile.client_profile")
+HTTP_PROFILE: Any = importlib.import_module("tencentcloud.common.profile.http_profile")
+CREDENTIAL: Any = importlib.import_module("tencentcloud.common.credential")
+SDK_ERROR: Any = importlib.import_module("tencentcloud.common.exception.tencent_cloud_sdk_exception").TencentCloudSDKException
+
+Values = dict[str, Any]
+
+
+class Official:
+    """The vendor's SDK. A request's fields by the vendor's names; the answer is an object of the SDK."""
+
+    def __init__(self, port: int, keys: Credentials = KEYS, **more: Any) -> None:
+        http = HTTP_PROFILE.HttpProfile(protocol="http", **({"endpoint": f"127.0.0.1:{port}"} | more.pop("http", {})))
+        profile = PROFILE.ClientProfile(httpProfile=http, language=more.pop("language", "zh-CN"))
+        vars(profile).update(more)
+        credential = CREDENTIAL.Credential(keys.secret_id, keys.secret_key, keys.token or None)
+        self._client = SDK.IaiClient(credential, "ap-guangzhou", profile)
+
+    async def __call__(self, action: str, **values: Any) -> Any:
+        request = getattr(MODELS, f"{action}Request")()
+        request._deserialize(values)
+        return await asyncio.to_thread(getattr(self._client, action), request)
+
+    async def code(self, action: str, **values: Any) -> str:
+        with pytest.raises(SDK_ERROR) as caught:
+            await self(action, **values)
+        assert caught.value.requestId
+        return str(caught.value.code)
+
+
+@asynccontextmanager
+async def official(eye: Eye | None = None) -> AsyncIterator[Official]:
+    async with sandbox(eye) as port:
+        yield Official(port)
+
+
+@asynccontextmanager
+async def client(port: int, keys: Credentials = KEYS) -> AsyncIterator[IaiClient]:
+    caller = Caller([Transport(f"http://127.0.0.1:{port}")])
+    try:
+        yield IaiClient(caller, Account(keys, token=keys.token))
+    finally:
+        await caller.close()
+
+
+async def enrol(ask: Official, *names: str, group: str = "staff") -> None:
+    """A group with these people, each by their own face."""
+    await ask("CreateGroup", GroupId=group, GroupName=f"The {group}", GroupExDescriptions=["floor", "desk"])
+    for name in names:
+        await ask("CreatePerson", GroupId=group, PersonId=name, PersonName=name.title(), Image=base64_of(name))
+
+
+# --- the vendor's SDK ---------------------------------------------------------------------------------------------------
+
+
+async def test_two_faces() -> None:
+    async with official(Eye(scores={"bob": 0.5})) as ask:
+        for action in ("CompareFace", "CompareMaskFace"):
+            same = await ask(action, ImageA=base64_of("ann"), ImageB=base64_of("ann~"))
+            assert (same.FaceModelVersion, 80 < same.Score < 95) == ("3.0", True)
+            assert (await ask(action, ImageA=base64_of("ann"), ImageB=base64_of("ann"))).Score == 100
+            assert (await ask(action, ImageA=base64_of("ann"), ImageB=base64_of("bob"))).Score < 40
+        assert (await ask("DetectFaceSimilarity", ImageA=base64_of("ann"), ImageB=base64_of("ann~"))).Score > 70
+        assert (await ask("DetectFaceSimilarity", ImageA=base64_of("ann"), ImageB=base64_of("bob"))).Score < 60
+        two = {"ImageA": base64_of("bob", "ann"), "ImageB": base64_of("ann")}
+        assert (await ask("CompareFace", **two)).Score == 100  # the surest
+        assert (await ask("CompareFace", FaceMatchingStrategy=1, **two)).Score < 40  # the largest
+        assert (await ask("CompareMaskFace", **two)).Score < 40
+
+
+async def test_the_library() -> None:
+    async with official() as ask:
+        await enrol(ask, "ann", "bob")
+        await ask("CreateGroup", GroupId="night", GroupName="Night shift", Tag="no visitors")
+        listed = await ask("GetGroupList", Limit=1, Offset=1)
+        assert (listed.GroupNum, [(group.GroupId, group.Tag) for group in listed.GroupInfos]) == (2, [("night", "no visitors")])
+        info = await ask("GetGroupInfo", GroupId="staff")
+        assert (info.GroupName, info.GroupExDescriptions, info.FaceModelVersion) == ("The staff", ["floor", "desk"], "3.0")
+        assert abs(info.CreationTimestamp / 1000 - time.time()) < 60
+
+        added = await ask("CreateFace", PersonId="ann", Images=[base64_of("ann~"), base64_of("bob"), base64_of(), "/9j"])
+        assert (added.SucFaceNum, added.RetCode, added.SucIndexes) == (1, [0, -1604, -1101, -1102], [0])
+        assert added.SucFaceRects[0].Width == 80
+        await ask("ModifyPersonBaseInfo", PersonId="ann", PersonName="Ann 安", Gender=2)
+        base = await ask("GetPersonBaseInfo", PersonId="ann")
+        assert (base.PersonName, base.Gender, len(base.FaceIds), base.FaceIds[1]) == ("Ann 安", 2, 2, added.SucFaceIds[0])
+
+        described = [{"PersonExDescriptionIndex": 1, "PersonExDescription": "by the window"}]
+        await ask("ModifyPersonGroupInfo", GroupId="staff", PersonId="ann", PersonExDescriptionInfos=described)
+        copied = await ask("CopyPerson", PersonId="ann", GroupIds=["night"])
+        assert (copied.SucGroupNum, copied.SucGroupIds) == (1, ["night"])
+        of_ann = await ask("GetPersonGroupInfo", PersonId="ann")
+        assert [(group.GroupId, group.PersonExDescriptions) for group in of_ann.PersonGroupInfos] == [
+            ("staff", ["", "by the window"]),
+            ("night", []),
+        ]
+        people = await ask("GetPersonList", GroupId="staff")
+        assert (people.PersonNum, people.FaceNum, people.PersonInfos[0].PersonId) == (2, 3, "ann")
+        assert people.PersonInfos[0].PersonExDescriptions == ["", "by the window"]
+
+        gone = await ask("DeleteFace", PersonId="ann", FaceIds=[added.SucFaceIds[0], "12345"])
+        assert (gone.SucDeletedNum, gone.SucFaceIds) == (1, added.SucFaceIds)
+        await ask("DeletePersonFromGroup", PersonId="ann", GroupId="staff")
+        await ask("DeletePerson", PersonId="bob")
+        counted = await ask("GetPersonListNum", GroupId="staff")
+        assert (counted.PersonNum, counted.FaceNum) == (0, 0)
+        assert (await ask("GetPersonBaseInfo", PersonId="ann")).PersonName == "Ann 安"
+        await ask("DeleteGroup", GroupId="night")
+        assert await ask.code("GetPersonBaseInfo", PersonId="ann") == "InvalidParameterValue.PersonIdNotExist"
+
+
+@pytest.mark.parametrize("action", ["SearchFaces", "SearchPersons"])
+async def test_search(action: str) -> None:
+    async with official(Eye(grades={"eve": 1}, sides={"far": 30})) as ask:
+        await enrol(ask, "ann", "bob")
+        await enrol(ask, "cid", group="guests")
+        picture = base64_of("ann~", "eve", "far")
+        found = await ask(
+            action, GroupIds=["staff", "guests"], Image=picture, MaxFaceNum=3, NeedPersonInfo=1, QualityControl=2, MaxPersonNum=2
+        )
+        first, second = found.Results
+        assert (first.RetCode, second.RetCode, second.Candidates) == (0, -1601, [])
+        best, other = first.Candidates
+        assert (best.PersonId, best.PersonName, best.PersonGroupInfos[0].GroupId) == ("ann", "Ann", "staff")
+        assert (best.Score > 80, other.Score < 40) == (True, True)
+        assert bool(best.FaceId) == (action == "SearchFaces")
+        assert (first.FaceRect.X, first.FaceRect.Y, first.FaceRect.Width) == (10, -10, 80)
+        assert (found.FaceNum if action == "SearchFaces" else found.PersonNum) == 3
+        bare = await ask(action, GroupIds=["staff"], Image=picture, FaceMatchThreshold=60)
+        assert [(c.PersonId, c.PersonName, c.PersonGroupInfos) for c in bare.Results[0].Candidates] == [("ann", None, None)]
+        by_group = await ask(f"{action}ReturnsByGroup", GroupIds=["guests", "staff"], Image=picture, FaceMatchThreshold=60)
+        (result,) = by_group.ResultsReturnsByGroup
+        assert [(g.GroupId, [c.PersonId for c in g.Candidates]) for g in result.GroupCandidates] == [
+            ("guests", []),
+            ("staff", ["ann"]),
+        ]
+        assert await ask.code(action, GroupIds=["staff"], Image=base64_of("far")) == "FailedOperation.FaceSizeTooSmall"
+
+
+async def test_a_score_at_the_threshold() -> None:
+    async with official() as ask:
+        await enrol(ask, "ann")
+        exact = (await ask("SearchFaces", GroupIds=["staff"], Image=base64_of("ann~"))).Results[0].Candidates[0].Score
+        at = {"GroupIds": ["staff"], "Image": base64_of("ann~"), "FaceMatchThreshold": exact}
+        assert (await ask("SearchFaces", **at)).Results[0].Candidates == []
+        assert len((await ask("SearchPersons", **at)).Results[0].Candidates) == 1
+        by_group = await ask("SearchFacesReturnsByGroup", **at)
+        assert len(by_group.ResultsReturnsByGroup[0].GroupCandidates[0].Candidates) == 1
+        by_group = await ask("SearchPersonsReturnsByGroup", **at)
+        assert by_group.ResultsReturnsByGroup[0].GroupCandidates[0].Candidates == []
+
+
+async def test_verify() -> None:
+    async with official() as ask:
+        await enrol(ask, "ann")
+        for action in ("VerifyFace", "VerifyPerson"):
+            same = await ask(action, PersonId="ann", Image=base64_of("ann"))
+            assert (same.Score, same.IsMatch, same.FaceModelVersion) == (100, True, "3.0")
+            other = await ask(action, PersonId="ann", Image=base64_of("bob"))
+            assert (other.Score < 40, other.IsMatch) == (True, False)
+        await ask("CreateFace", PersonId="ann", Images=[base64_of("ann~")])
+        best = (await ask("VerifyFace", PersonId="ann", Image=base64_of("ann"))).Score
+        merged = (await ask("VerifyPerson", PersonId="ann", Image=base64_of("ann"))).Score
+        assert best == 100 > merged > 80
+
+
+async def test_detect() -> None:
+    async with official(Eye(sides={"far": 25})) as ask:
+        picture = base64_of("ann", "bob", "far")
+        found = await ask("DetectFace", Image=picture, MaxFaceNum=5, NeedFaceAttributes=1, NeedQualityDetection=1)
+        assert (found.ImageWidth, found.ImageHeight, len(found.FaceInfos)) == (100, 100, 2)
+        face = found.FaceInfos[0]
+        assert (face.X, face.Y, face.Width, face.Height) == (10, -10, 80, 80)
+        attributes, quality = face.FaceAttributesInfo, face.FaceQualityInfo
+        assert (attributes.Yaw, attributes.Pitch, attributes.Roll, attributes.Expression) == (30, -3, 4, 60)
+        assert (attributes.EyeOpen, attributes.Mask, attributes.Hair) == (False, None, None)
+        assert (quality.Score, quality.Sharpness, quality.Brightness, quality.Completeness) == (71, 72, 55, None)
+        plain = (await ask("DetectFace", Image=picture, MinFaceSize=20)).FaceInfos
+        assert len(plain) == 1
+        assert (plain[0].FaceAttributesInfo.Yaw, plain[0].FaceQualityInfo.Completeness.Chin) == (0, 0)
+        described = await ask("DetectFaceAttributes", Image=picture, FaceAttributesType="Eye, mouth,HeadPose,Smile")
+        details = described.FaceDetailInfos[0].FaceDetailAttributesInfo
+        assert (details.Eye.EyeOpen.Type, details.Eye.EyeOpen.Probability) == (1, 0.8)
+        assert (details.Mouth.MouthOpen.Type, details.Smile, details.HeadPose.Yaw) == (1, 60, 30)
+        assert (details.Gender.Type, details.Gender.Probability) == (0, 0)
+
+
+async def test_analyse() -> None:
+    async with official() as ask:
+        found = await ask("AnalyzeFace", Image=base64_of("ann", "bob"))
+        assert (len(found.FaceShapeSet), found.FaceModelVersion) == (2, "3.0")
+        shape = found.FaceShapeSet[0]
+        counts = {part: len(getattr(shape, part)) for part in PARTS}
+        assert counts == {
+            **dict.fromkeys(("LeftEye", "RightEye", "LeftEyeBrow", "RightEyeBrow"), 8),
+            **dict.fromkeys(("LeftPupil", "RightPupil"), 1),
+            "FaceProfile": 21,
+            "Mouth": 22,
+            "Nose": 13,
+        }
+        assert (shape.LeftPupil[0].X, shape.LeftPupil[0].Y) == (468, 936)
+        assert len((await ask("AnalyzeFace", Image=base64_of("ann", "bob"), Mode=1)).FaceShapeSet) == 1
+
+
+async def test_one_person_twice() -> None:
+    async with official() as ask:
+        await enrol(ask, "ann")
+        twin = {"GroupId": "staff", "PersonId": "ann2", "PersonName": "Ann again", "Image": base64_of("ann~")}
+        refused = await ask("CreatePerson", UniquePersonControl=4, **twin)
+        assert (refused.SimilarPersonId, refused.FaceId) == ("ann", "")
+        assert await ask.code("GetPersonBaseInfo", PersonId="ann2") == "InvalidParameterValue.PersonIdNotExist"
+        created = await ask("CreatePerson", **twin)
+        assert (created.SimilarPersonId, bool(created.FaceId), created.FaceRect.Width) == ("", True, 80)
+
+
+PICTURE = {"Image": base64_of("ann")}
+NEW = {"GroupId": "staff", "PersonId": "new", "PersonName": "New", **PICTURE}
+WRONG: list[tuple[str, Values, str]] = [
+    ("CompareFace", {"ImageA": base64_of("ann")}, "MissingParameter.ErrorParameterEmpty"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "ImageB": ""}, "InvalidParameterValue.ImageEmpty"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "ImageB": "a*b="}, "FailedOperation.ImageDecodeFailed"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "ImageB": base64_of()}, "InvalidParameterValue.NoFaceInPhoto"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "UrlB": "http://h/a.jpg"}, "FailedOperation.ImageDownloadError"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "UrlB": "file:///etc"}, "InvalidParameterValue.UrlIllegal"),
+    ("CompareFace", {"ImageA": base64_of("ann"), "ImageB": "A" * 5_300_000}, "FailedOperation.ImageSizeExceed"),
+    ("CompareFace", {"FaceModelVersion": "2.0"}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("CompareFace", {"QualityControl": 5}, "InvalidParameterValue.QualityControlIllegal"),
+    ("CompareFace", {"QualityControl": -1}, "InvalidParameter"),
+    ("CompareFace", {"QualityControl": "1"}, "InvalidParameter"),
+    (
+        "CompareMaskFace",
+        {"ImageA": base64_of("dim"), "ImageB": "", "QualityControl": 3},
+        "FailedOperation.FaceQualityNotQualified",
+    ),
+    ("DetectFace", {"Image": base64_of("huge")}, "FailedOperation.ImageResolutionExceed"),
+    ("DetectFace", {"Image": base64_of("tiny")}, "FailedOperation.ImageResolutionTooSmall"),
+    ("DetectFace", {"Image": base64_of("dead")}, "FailedOperation.ServerError"),
+    ("DetectFace", {"MaxFaceNum": 121}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFaceAttributes", {"FaceAttributesType": "Age,Shoes", **PICTURE}, "InvalidParameter.InvalidParameter"),
+    ("DetectLiveFaceAccurate", PICTURE, "ResourceUnavailable.NotReady"),
+    ("AnalyzeFace", {"Image": base64_of()}, "InvalidParameterValue.NoFaceInPhoto"),
+    ("VerifyFace", {"PersonId": "nobody", **PICTURE}, "InvalidParameterValue.PersonIdNotExist"),
+    (
+        "VerifyFace",
+        {"PersonId": "ann", "Image": base64_of("dim"), "QualityControl": 3},
+        "FailedOperation.FaceQualityNotQualified",
+    ),
+    ("VerifyFace", {"PersonId": "", **PICTURE}, "MissingParameter.ErrorParameterEmpty"),
+    ("VerifyFace", {"PersonId": "a b", **PICTURE}, "InvalidParameterValue.PersonIdIllegal"),
+    ("VerifyFace", {"PersonId": "a" * 65, **PICTURE}, "InvalidParameterValue.PersonIdTooLong"),
+    ("VerifyFace", PICTURE, "MissingParameter"),
+    ("SearchFaces", {"GroupIds": ["nowhere"], **PICTURE}, "InvalidParameterValue.GroupIdNotExist"),
+    ("SearchFaces", {"GroupIds": ["empty"], **PICTURE}, "InvalidParameterValue.NoFaceInGroups"),
+    ("SearchFaces", {"GroupIds": ["staff"] * 101, **PICTURE}, "InvalidParameterValue.GroupIdsExceed"),
+    ("SearchFaces", {"GroupIds": [], **PICTURE}, "MissingParameter.ErrorParameterEmpty"),
+    ("SearchFaces", {"GroupIds": ["st/ff"], **PICTURE}, "InvalidParameterValue.GroupIdIllegal"),
+    ("SearchFaces", {"GroupIds": ["staff"], "MaxFaceNum": 11, **PICTURE}, "FailedOperation.SearchFacesExceed"),
+    ("SearchPersons", {"GroupIds": ["staff"], "MaxPersonNum": 101, **PICTURE}, "InvalidParameterValue.SearchPersonsExceed"),
+    (
+        "SearchPersons",
+        {"GroupIds": ["staff"], "FaceMatchThreshold": 100, **PICTURE},
+        "InvalidParameterValue.FaceMatchThresholdIllegal",
+    ),
+    ("SearchPersonsReturnsByGroup", {"GroupIds": ["staff"] * 61, **PICTURE}, "InvalidParameterValue.GroupIdsExceed"),
+    ("CreateGroup", {"GroupId": "staff", "GroupName": "x"}, "InvalidParameterValue.GroupIdAlreadyExist"),
+    ("CreateGroup", {"GroupId": "x", "GroupName": "The staff"}, "InvalidParameterValue.GroupNameAlreadyExist"),
+    ("CreateGroup", {"GroupId": "x", "GroupName": "n" * 61}, "InvalidParameterValue.GroupNameTooLong"),
+    ("CreateGroup", {"GroupId": "x", "GroupName": "n", "Tag": "t" * 41}, "InvalidParameterValue.GroupTagTooLong"),
+    (
+        "CreateGroup",
+        {"GroupId": "x", "GroupName": "n", "GroupExDescriptions": list("abcdef")},
+        "InvalidParameterValue.GroupExDescriptionsExceed",
+    ),
+    (
+        "CreateGroup",
+        {"GroupId": "x", "GroupName": "n", "GroupExDescriptions": ["a", "a"]},
+        "InvalidParameterValue.GroupExDescriptionsNameIdentical",
+    ),
+    ("GetGroupInfo", {"GroupId": "nowhere"}, "InvalidParameterValue.GroupIdNotExist"),
+    ("GetGroupList", {"Limit": 1001}, "InvalidParameterValue.LimitExceed"),
+    ("GetGroupList", {"Offset": 3}, "InvalidParameterValue.OffsetExceed"),
+    ("DeleteGroup", {"GroupId": "nowhere"}, "InvalidParameterValue.GroupIdNotExist"),
+    ("CreatePerson", NEW | {"GroupId": "nowhere"}, "InvalidParameterValue.GroupIdNotExist"),
+    ("CreatePerson", NEW | {"PersonId": "ann"}, "InvalidParameterValue.PersonIdAlreadyExist"),
+    ("CreatePerson", NEW | {"PersonName": "n" * 61}, "InvalidParameterValue.PersonNameTooLong"),
+    ("CreatePerson", NEW | {"Gender": 3}, "InvalidParameterValue.PersonGenderIllegal"),
+    ("CreatePerson", NEW | {"UniquePersonControl": 5}, "InvalidParameterValue.UniquePersonControlIllegal"),
+    (
+        "CreatePerson",
+        NEW | {"PersonExDescriptionInfos": [{"PersonExDescriptionIndex": 2, "PersonExDescription": "x"}]},
+        "InvalidParameterValue.PersonExDescriptionInfosExceed",
+    ),
+    ("CreateFace", {"PersonId": "ann", "Images": [base64_of("ann")] * 5}, "InvalidParameterValue.UploadFaceNumExceed"),
+    ("CreateFace", {"PersonId": "ann"}, "MissingParameter.ErrorParameterEmpty"),
+    ("CreateFace", {"PersonId": "nobody", "Images": [""]}, "InvalidParameterValue.PersonIdNotExist"),
+    ("CreateFace", {"PersonId": "ann", "Urls": ["http://h/a.jpg"]}, "FailedOperation.ImageDownloadError"),
+    ("DeleteFace", {"PersonId": "nobody", "FaceIds": ["1"]}, "ResourceNotFound.ErrorPersonNotExisted"),
+    ("DeletePerson", {"PersonId": "nobody"}, "ResourceNotFound.ErrorPersonNotExisted"),
+    ("DeletePersonFromGroup", {"PersonId": "ann", "GroupId": "empty"}, "FailedOperation.GroupPersonMapNotExist"),
+    ("CopyPerson", {"PersonId": "ann", "GroupIds": ["empty", "staff"]}, "FailedOperation.GroupPersonMapExist"),
+]
+
+
+async def test_what_is_wrong_has_the_vendors_code() -> None:
+    trouble: dict[str, Exception] = {
+        "huge": PhotoRejected("image_too_large"),
+        "tiny": PhotoRejected("image_too_small"),
+        "dead": CameraError("eye_lost"),
+    }
+    async with official(Eye(trouble, grades={"dim": 2})) as ask:
+        await enrol(ask, "ann")
+        await enrol(ask, group="empty")
+        told = [(action, await ask.code(action, **values)) for action, values, _ in WRONG]
+        assert told == [(action, code) for action, _, code in WRONG]
+        only = (await ask("GetPersonBaseInfo", PersonId="ann")).FaceIds
+        assert await ask.code("DeleteFace", PersonId="ann", FaceIds=only) == "InvalidParameterValue.DeleteFaceNumExceed"
+
+
+async def test_five_faces_a_person() -> None:
+    async with official() as ask:
+        await enrol(ask, "ann")
+        added = await ask("CreateFace", PersonId="ann", Images=[base64_of("ann~")] * 4)
+        assert added.SucFaceNum == 4
+        assert (
+            await ask.code("CreateFace", PersonId="ann", Images=[base64_of("ann~")])
+            == "InvalidParameterValue.PersonFaceNumExceed"
+        )
+
+
+async def test_pngs_may_be_half_as_large() -> None:
+    async with official(Eye(format="png", size=(2001, 100))) as ask:
+        assert await ask.code("DetectFace", Image=base64_of("ann")) == "FailedOperation.ImageResolutionExceed"
+    async with official(Eye(format="jpeg", size=(2001, 100))) as ask:
+        assert (await ask("DetectFace", Image=base64_of("ann"))).ImageWidth == 2001
+
+
+async def test_the_production_name_through_a_proxy() -> None:
+    async with sandbox() as port:
+        through = Official(port, http={"endpoint": None, "proxy": f"http://127.0.0.1:{port}"})
+        assert (await through("CompareFace", ImageA=base64_of("ann"), ImageB=base64_of("ann"))).Score == 100
+
+
+async def test_a_body_that_is_not_signed() -> None:
+    async with sandbox() as port:
+        found = await Official(port, unsignedPayload=True)("CompareFace", ImageA=base64_of("ann"), ImageB=base64_of("ann"))
+        assert found.Score == 100
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        (Credentials("AKIDOTHER", KEYS.secret_key), "AuthFailure.SecretIdNotFound"),
+        (Credentials(KEYS.secret_id, "wrong"), "AuthFailure.SignatureFailure"),
+    ],
+)
+async def test_an_account_that_is_not_ours(keys: Credentials, code: str) -> None:
+    async with sandbox() as port:
+        assert await Official(port, keys).code("GetGroupList") == code
+
+
+async def test_temporary_keys() -> None:
+    keys = Credentials(KEYS.secret_id, KEYS.secret_key, "token")
+    async with sandbox(keys=keys) as port:
+        assert (await Official(port, keys)("GetGroupList")).GroupNum == 0
+        for other in (KEYS, Credentials(KEYS.secret_id, KEYS.secret_key, "stale")):
+            assert await Official(port, other).code("GetGroupList") == "AuthFailure.TokenFailure"
+
+
+async def test_messages_speak_the_language_asked_for() -> None:
+    async with sandbox() as port:
+        for language, word in (("en-US", "group"), ("zh-CN", "人员")):
+            with pytest.raises(SDK_ERROR) as caught:
+                await Official(port, language=language)("GetGroupInfo", GroupId="nowhere")
+            assert word in caught.value.message.lower()
+
+
+# --- our client ---------------------------------------------------------------------------------------------------------
+
+
+async def test_our_client_and_the_library() -> None:
+    async with sandbox() as port, client(port) as iai:
+        await iai.call(groups.CreateGroup("The staff", "staff", group_ex_descriptions=("floor",)), soon())
+        created = await iai.call(
+            persons.CreatePerson(
+                "staff", "Ann 安", "ann", person_ex_description_infos=(Description(0, "third"),), image=photo("ann")
+            ),
+            soon(),
+        )
+        assert created.face_id
+        added = await iai.call(persons.CreateFace("ann", images=(photo("ann~"), photo("bob"))), soon())
+        assert added.ret_code == [0, -1604]
+        found = await iai.call(searching.SearchPersons(("staff",), photo("ann~"), need_person_info=True), soon())
+        (candidate,) = found.results[0].candidates
+        assert (candidate.person_id, candidate.person_name, candidate.score > 80) == ("ann", "Ann 安", True)
+        assert candidate.person_group_infos == [searching.Membership("staff", ["third"])]
+        verified = await iai.call(ours.VerifyFace("ann", photo("ann")), soon())
+        assert (verified.score, verified.is_match) == (100, True)
+        people = await iai.call(persons.GetPersonList("staff"), soon())
+        assert (people.person_infos[0].face_ids, people.face_num) == ([created.face_id, *added.suc_face_ids], 2)
+        await iai.call(persons.DeletePerson("ann"), soon())
+        with pytest.raises(KioskError, match="PersonIdNotExist"):
+            await iai.call(persons.GetPersonBaseInfo("ann"), soon())
+
+
+async def test_our_client_and_pictures() -> None:
+    async with sandbox() as port, client(port) as iai:
+        for request in (ours.CompareFace(photo("ann"), photo("ann")), ours.CompareMaskFace(photo("ann"), photo("ann"))):
+            assert (await iai.call(request, soon())).score == 100
+        assert (await iai.call(ours.DetectFaceSimilarity(photo("ann"), photo("bob")), soon())).score < 70
+        analysed = await iai.call(detecting.AnalyzeFace(0, photo("ann", "bob")), soon())
+        assert (len(analysed.face_shape_set), analysed.face_shape_set[1].right_pupil[0].x) == (2, 473)
+        detected = await iai.call(
+            detecting.DetectFace(3, image=photo("ann"), need_face_attributes=True, need_quality_detection=True), soon()
+        )
+        assert detected.face_infos[0].face_quality_info
+        assert detected.face_infos[0].face_quality_info.sharpness == 72
+        described = await iai.call(detecting.DetectFaceAttributes(image=photo("ann"), face_attributes_type="Smile"), soon())
+        assert described.face_detail_infos[0].face_detail_attributes_info.smile == 60
+        with pytest.raises(KioskError, match="NotReady"):
+            await iai.call(ours.DetectLiveFaceAccurate(photo("ann")), soon())
+
+
+async def test_two_changes_of_one_person_at_once() -> None:
+    async with official() as ask:
+        await enrol(ask)
+        new = {"GroupId": "staff", "PersonId": "ann", "PersonName": "Ann", "Image": base64_of("ann")}
+        answers = await asyncio.gather(*(ask("CreatePerson", **new) for _ in range(4)), return_exceptions=True)
+        assert sorted(getattr(answer, "code", "") for answer in answers) == [
+            "",
+            *["InvalidParameterValue.PersonIdAlreadyExist"] * 3,
+        ]
+
+
+async def test_both_generations_share_one_library() -> None:
+    async with sandbox() as port:
+        caller = Caller([Transport(f"http://127.0.0.1:{port}")])
+        old = LegacyInterfaces(caller, KEYS, appid=APPID, bucket=BUCKET)
+        await old.call(NewPerson(person_id="ann", group_ids=("staff",), person_name="Ann", image=photo("ann")), soon())
+        ask = Official(port)
+        assert (await ask("GetPersonBaseInfo", PersonId="ann")).PersonName == "Ann"
+        assert (await ask("GetGroupInfo", GroupId="staff")).GroupName == "staff"
+        await old.call(AddFace("ann", images=tuple(photo(f"face {number}") for number in range(6))), soon())
+        assert len((await ask("GetPersonBaseInfo", PersonId="ann")).FaceIds) == 7
+        full = await ask.code("CreateFace", PersonId="ann", Images=[base64_of("ann")])
+        assert full == "InvalidParameterValue.PersonFaceNumExceed"
+        await ask("DeletePerson", PersonId="ann")
+        with pytest.raises(KioskError, match="-1303"):
+            await old.call(GetInfo("ann"), soon())
+        await caller.close()
+
+
+# --- requests by hand ---------------------------------------------------------------------------------------------------
+
+
+def signed(
+    port: int,
+    body: bytes,
+    *,
+    now: float | None = None,
+    names: tuple[str, ...] = ("content-type", "host"),
+    date: str = "",
+    service: str = "iai",
+    headers: dict[str, str] | None = None,
+) -> dict[str, str]:
+    """Headers signed as the vendor describes it, with more of them signed and things set wrong where asked."""
+    stamp = int(now or time.time())
+    day = date or time.strftime("%Y-%m-%d", time.gmtime(stamp))
+    sent = {
+        "content-type": "application/json",
+        "host": f"127.0.0.1:{port}",
+        "x-tc-action": "GetGroupList",
+        "x-tc-version": "2020-03-03",
+        "x-tc-timestamp": str(stamp),
+        **(headers or {}),
+    }
+    lines = "".join(f"{name}:{sent[name].lower()}\n" for name in names)
+    canonical = f"POST\n/\n\n{lines}\n{';'.join(names)}\n{hashlib.sha256(body).hexdigest()}"
+    text = f"TC3-HMAC-SHA256\n{stamp}\n{day}/{service}/tc3_request\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = b"TC3" + KEYS.secret_key.encode()
+    for part in (day, service, "tc3_request", text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    scope = f"{KEYS.secret_id}/{day}/{service}/tc3_request"
+    signature = f"SignedHeaders={';'.join(names)}, Signature={key.hex()}"
+    return {**sent, "authorization": f"TC3-HMAC-SHA256 Credential={scope}, {signature}"}
+
+
+async def ask_raw(web: httpx.AsyncClient, body: bytes, headers: dict[str, str]) -> Any:
+    answer = await web.post("/", content=body, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert list(answer.json()) == ["Response"]
+    assert len(answer.json()["Response"]["RequestId"]) == 36
+    return answer.json()["Response"]
+
+
+@asynccontextmanager
+async def by_hand() -> AsyncIterator[tuple[int, httpx.AsyncClient]]:
+    async with sandbox() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as web:
+        yield port, web
+
+
+async def test_signatures_of_every_kind() -> None:
+    more = ("content-type", "host", "x-tc-action", "x-tc-timestamp", "x-tc-version")
+    async with by_hand() as (port, web):
+        for options in (
+            {},
+            {"names": more},
+            {"names": ("host", "content-type")},
+            {"headers": {"content-type": "application/JSON; charset=utf-8"}},
+            {"now": time.time() - 290},
+            {"now": time.time() + 290},
+        ):
+            assert (await ask_raw(web, b"{}", signed(port, b"{}", **options)))["GroupNum"] == 0
+
+
+async def test_signatures_that_are_none() -> None:
+    async with by_hand() as (port, web):
+        good = signed(port, b"{}")
+        for headers, code in (
+            ({}, "AuthFailure.InvalidAuthorization"),
+            (good | {"authorization": "TC3-HMAC-SHA256 what"}, "AuthFailure.InvalidAuthorization"),
+            (signed(port, b"{}", service="cvm"), "AuthFailure.InvalidAuthorization"),
+            (signed(port, b"{}", date="2020-01-01"), "AuthFailure.SignatureFailure"),
+            (signed(port, b"{}", names=("host",)), "AuthFailure.SignatureFailure"),
+            (signed(port, b"{ }"), "AuthFailure.SignatureFailure"),
+            (good | {"host": "elsewhere"}, "AuthFailure.SignatureFailure"),
+            (
+                signed(port, b"{}", names=("content-type", "host", "x-tc-action")) | {"x-tc-action": "X"},
+                "AuthFailure.SignatureFailure",
+            ),
+            ({name: value for name, value in good.items() if name != "x-tc-timestamp"}, "MissingParameter"),
+            (good | {"x-tc-timestamp": "noon"}, "AuthFailure.SignatureExpire"),
+            (signed(port, b"{}", now=time.time() - 310), "AuthFailure.SignatureExpire"),
+            (signed(port, b"{}", now=time.time() + 310), "AuthFailure.SignatureExpire"),
+        ):
+            assert (await ask_raw(web, b"{}", headers))["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({"x-tc-action": "Nothing"}, b"{}", "InvalidAction"),
+        ({"x-tc-action": ""}, b"{}", "MissingParameter"),
+        ({"x-tc-action": "DetectLiveFace"}, b"{}", "UnsupportedOperation.UnknowMethod"),
+        ({"x-tc-version": "2018-03-01"}, b"{}", "NoSuchVersion"),
+        ({"content-type": "text/plain"}, b"{}", "InvalidRequest"),
+        ({}, b"", "InvalidParameter"),
+        ({}, b"[]", "InvalidParameter"),
+        ({}, b"{", "InvalidParameter"),
+        ({}, b'{"Limit": NaN}', "InvalidParameter"),
+        ({}, b'{"Limit": 1e400}', "InvalidParameter"),
+        ({}, b'{"Limit": "\xff"}', "InvalidParameter"),
+        ({}, b'{"Limit":' + b"[" * 100_000, "InvalidParameter"),
+        ({}, b'{"Shoes": 1}', "UnknownParameter"),
+        ({}, b'{"limit": 1}', "UnknownParameter"),
+        ({}, b'{"Offset": 99999999999999999999999}', "InvalidParameterValue.OffsetExceed"),
+        ({}, b'{"Limit": 0}', "InvalidParameterValue.LimitExceed"),
+    ],
+)
+async def test_requests_that_are_none(headers: dict[str, str], body: bytes, code: str) -> None:
+    async with by_hand() as (port, web):
+        assert (await ask_raw(web, body, signed(port, body, headers=headers)))["Error"]["Code"] == code
+
+
+async def test_what_is_null_was_not_sent() -> None:
+    async with by_hand() as (port, web):
+        body = b'{"Limit": null, "Offset": 0}'
+        assert (await ask_raw(web, body, signed(port, body)))["GroupInfos"] == []
+
+
+async def test_other_methods_and_bodies_beyond_measure() -> None:
+    async with by_hand() as (_, web):
+        answer = await web.get("/")
+        assert (answer.status_code, answer.json()["Response"]["Error"]["Code"]) == (200, "UnsupportedProtocol")
+        assert (await ask_raw(web, bytes(11 * 2**20), {}))["Error"]["Code"] == "RequestSizeLimitExceeded"
+
+
+async def test_the_unforeseen_tells_the_caller_nothing() -> None:
+    async with sandbox(Eye({"bug": RuntimeError("secret inside")})) as port:
+        with pytest.raises(SDK_ERROR) as caught:
+            await Official(port)("DetectFace", Image=base64_of("bug"))
+        assert "secret" not in str(caught.value)
+        body = json.dumps({"Image": base64_of("bug")}).encode()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as web:
+            answer = await web.post("/", content=body, headers=signed(port, body, headers={"x-tc-action": "DetectFace"}))
+        assert (answer.status_code, answer.json()["Response"]["Error"]["Code"]) == (500, "InternalError")
+
+
+async def test_requests_are_logged_without_faces_and_keys() -> None:
+    with capture_logs() as logs:
+        async with official() as ask:
+            await enrol(ask, "ann")
+            await ask.code("DetectFace", Image=base64_of())
+    entries = [(entry["interface"], entry["code"]) for entry in logs if entry["event"] == "sandbox_request"]
+    assert entries == [("CreateGroup", 0), ("CreatePerson", 0), ("DetectFace", "InvalidParameterValue.NoFaceInPhoto")]
+    assert KEYS.secret_key not in repr(logs)
+    assert base64_of("ann") not in repr(logs)
+
+
+# --- without a server ---------------------------------------------------------------------------------------------------
+
+numbers = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = numbers | st.text(max_size=8) | st.sampled_from([base64_of("ann"), "staff", "ann"])
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+)
+names = st.sampled_from(
+    ["PersonId", "Image", "Url", "GroupId", "PersonName", "Gender", "PersonExDescriptionInfos", "QualityControl"]
+)
+
+
+@given(
+    st.dictionaries(names | st.text(max_size=5), values, max_size=6),
+    st.sampled_from([actions.VerifyFace, library_actions.CreatePerson]),
+)
+def test_any_parameters_are_understood_or_refused(sent: Values, kind: Any) -> None:
+    try:
+        understood = understand(json.dumps(sent).encode(), kind)
+    except Refused:
+        return
+    assert isinstance(understood, kind)
+    assert "ann" not in repr(understood)
+
+
+@given(st.binary(max_size=200))
+def test_any_body_is_understood_or_refused(body: bytes) -> None:
+    with pytest.raises(Refused):
+        understand(body, actions.VerifyFace)
+
+
+def test_every_interface_of_the_sdk_is_served_or_known_to_be_missing() -> None:
+    missing = {
+        *("AnalyzeDenseLandmarks", "ModifyGroup"),
+        *("UpgradeGroupFaceModelVersion", "RevertGroupFaceModelVersion"),
+        *("GetUpgradeGroupFaceModelVersionJobList", "GetUpgradeGroupFaceModelVersionResult"),
+    }
+    of_sdk = {name for name in vars(SDK.IaiClient) if name[0].isupper()}
+    served = set(Desk(Eye(), Library(time.time), KEYS, time.time).actions)
+    assert served == of_sdk - missing
+
+
+def test_codes_are_the_vendors() -> None:
+    listed = vars(importlib.import_module("tencentcloud.iai.v20200303.errorcodes"))
+    documented = {code for code in listed.values() if isinstance(code, str)}
+    assert set(CURRENT_CODES.values()) <= documented
+    assert {code for _, _, code in WRONG if "." in code} - {"ResourceNotFound.ErrorPersonNotExisted"} <= documented
