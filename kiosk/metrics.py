@@ -20,6 +20,7 @@ GATES = tuple(slug for slug in ADVICE if slug not in {"good", "looking"})
 _FACE_TO_RELAY = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 _STAGE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25)
 _CLOUD = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0)
+_CLOUD_STAGE = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _COMMIT = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -56,6 +57,20 @@ class Metrics:
         self._cloud = Counter("kiosk_cloud_requests_total", "Calls by their outcome.", ["interface", "code"], registry=registry)
         self._cloud_seconds = Histogram(
             "kiosk_cloud_request_seconds", "Time of one call.", ["interface"], buckets=_CLOUD, registry=registry
+        )
+        self._cloud_stages = Histogram(
+            "kiosk_cloud_stage_seconds",
+            "Parts of one call: dns, connect, tls, send, wait, receive.",
+            ["stage"],
+            buckets=_CLOUD_STAGE,
+            registry=registry,
+        )
+        self._cloud_retries = Counter(
+            "kiosk_cloud_retries_total", "Calls repeated, and why.", ["interface", "slug"], registry=registry
+        )
+        self._skew = Gauge("kiosk_clock_skew_seconds", "The cloud's clock minus ours, as last learnt.", registry=registry)
+        self._circuits = Gauge(
+            "kiosk_cloud_circuit_open", "1 while an endpoint, or the account, is not asked.", ["endpoint"], registry=registry
         )
         self._eye_up = Gauge("kiosk_eye_up", "1 while the camera's eye is watching.", ["camera"], registry=registry)
         self._eye_deaths = Counter("kiosk_eye_deaths_total", "Eyes lost, by reason.", ["camera", "reason"], registry=registry)
@@ -99,9 +114,21 @@ class Metrics:
         if gate in GATES:
             self._gates.labels(gate).inc()
 
-    def cloud_request(self, interface: str, code: str, seconds: float) -> None:
+    def cloud_request(self, interface: str, code: str, seconds: float, stages: Mapping[str, float]) -> None:
+        """`stages`: milliseconds of the call's parts that took place."""
         self._cloud.labels(interface, code).inc()
         self._cloud_seconds.labels(interface).observe(seconds)
+        for stage, milliseconds in stages.items():
+            self._cloud_stages.labels(stage).observe(milliseconds / 1000)
+
+    def cloud_retry(self, interface: str, slug: str) -> None:
+        self._cloud_retries.labels(interface, slug).inc()
+
+    def clock_skew(self, seconds: float) -> None:
+        self._skew.set(seconds)
+
+    def circuit(self, endpoint: str, *, is_open: bool) -> None:
+        self._circuits.labels(endpoint).set(is_open)
 
     def eye(self, camera: str, *, up: bool) -> None:
         self._eye_up.labels(camera).set(up)

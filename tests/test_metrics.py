@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kiosk.metrics import GATES, Metrics
 from kiosk.slugs import ADVICE
 
-UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_energised", "_fds")
+UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_open", "_energised", "_fds")
 
 
 def filled() -> Metrics:
@@ -21,7 +21,10 @@ def filled() -> Metrics:
     metrics.frame("front", 12.0, {"captured": 3, "dropped": 1, "examined": 2}, {"find": 0.004})
     metrics.gate_fired("blurred")
     metrics.gate_fired("good")
-    metrics.cloud_request("identify", "0", 0.1)
+    metrics.cloud_request("identify", "0", 0.1, {"connect": 12.0, "wait": 80.0})
+    metrics.cloud_retry("identify", "cloud_error")
+    metrics.clock_skew(3.0)
+    metrics.circuit("recognition.example", is_open=True)
     metrics.eye("front", up=True)
     metrics.eye_lost("front", "eye_wedged")
     metrics.relay("door", energised=True)
@@ -77,5 +80,5 @@ def test_names_are_lower_case_and_say_their_base_unit() -> None:
 
 def test_nothing_is_labelled_by_person() -> None:
     labels = {label for _, pairs in samples() for label, _ in pairs}
-    places, kinds = {"camera", "portal", "interface", "stage"}, {"code", "gate", "outcome", "reason", "result", "slug"}
+    places, kinds = {"camera", "portal", "interface", "stage", "endpoint"}, {"code", "gate", "outcome", "reason", "result", "slug"}
     assert labels == places | kinds | {"le", "version"}

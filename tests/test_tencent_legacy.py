@@ -35,7 +35,7 @@ from kiosk.errors import (
     Transient,
     Unauthorised,
 )
-from kiosk.recognition.build import watcher
+from kiosk.recognition.tencent.events import Asked, CallEvent
 from kiosk.recognition.judging import judge
 from kiosk.recognition.tencent import repeats
 from kiosk.recognition.tencent.calls import Caller
@@ -601,18 +601,18 @@ async def test_a_clock_that_cannot_be_learnt_is_an_error(script: list[Behaviour]
 
 @pytest.mark.usefixtures("_no_pauses")
 async def test_every_request_is_observed_and_nothing_secret_is_logged() -> None:
-    seen: list[tuple[str, str, float]] = []
-    options = {"watch": watcher(lambda *call: seen.append(call))}
+    seen: list[CallEvent] = []
+    options = {"watch": seen.append}
     script = (refuses(213), resets, says(HTML), OK)
     async with Cloud(*script).running() as cloud, client_of(cloud, options=options) as client:
         with capture_logs() as logs, pytest.raises(ContractViolation) as caught:
             await client.identify(JPEG, soon())
         await client.identify(JPEG, soon())
-    assert [call[:2] for call in seen] == [
-        ("identify", "213"), ("identify", "cloud_unreachable"), ("identify", "answer_makes_no_sense"), ("identify", "0"),
-    ]  # fmt: skip
-    assert all(seconds >= 0 for _, _, seconds in seen)
-    told = repr(logs) + repr(caught.value)
+    asked = [event for event in seen if isinstance(event, Asked)]
+    assert {event.interface for event in asked} == {"identify"}
+    assert [event.outcome for event in asked] == ["213", "cloud_unreachable", "answer_makes_no_sense", "0"]
+    assert all(event.seconds >= 0 for event in asked)
+    told = repr(logs) + repr(seen) + repr(caught.value)
     assert KEYS.secret_key not in told
     assert "\\xff\\xd8" not in told
     assert "xff" not in repr(Payload("image/jpeg", JPEG))

@@ -75,7 +75,7 @@ class Daemon:
             stack.push_async_callback(journal.close)
             stack.callback(self._notifier.close)
             await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
-            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.cloud_call)
+            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.cloud)
             stack.push_async_callback(recogniser.close)
             for name, portal in self._settings.portals.items():
                 await self._open_portal(name, portal, journal, recogniser)

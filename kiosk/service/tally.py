@@ -13,6 +13,7 @@ from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.heartbeat import Heartbeat
 from kiosk.metrics import Metrics
+from kiosk.recognition.tencent import events
 from kiosk.settings import Settings
 from kiosk.web.feed import Feed
 
@@ -33,9 +34,26 @@ class Tally:
         self.frames: Counter[str] = Counter()
         self._counted: dict[str, dict[str, int]] = {}
 
-    def cloud_call(self, interface: str, code: str, seconds: float) -> None:
-        self.totals["cloud_calls"] += 1
-        self.metrics.cloud_request(interface, code, seconds)
+    def cloud(self, event: events.CallEvent) -> None:
+        """What the calls to the cloud tell (events.Watch)."""
+        match event:
+            case events.Asked(interface, _, outcome, seconds, stages):
+                self.totals["cloud_calls"] += 1
+                self.metrics.cloud_request(interface, outcome, seconds, stages)
+            case events.Repeated(interface, slug, code, pause):
+                self.metrics.cloud_retry(interface, slug)
+                _log.info("cloud_retry", interface=interface, slug=slug, code=code, pause=round(pause, 3))
+            case events.SkewLearnt(seconds):
+                self.metrics.clock_skew(seconds)
+                _log.warning("clock_skew_learnt", seconds=round(seconds))
+            case events.Slowed(group, rate):
+                _log.warning("cloud_slowed_down", group=group, rate=rate)
+            case events.Circuit(name, seconds):
+                self.metrics.circuit(name, is_open=bool(seconds))
+                _log.warning("cloud_circuit", name=name, state="open" if seconds else "closed", seconds=round(seconds, 1))
+            case events.Retiring(interface, message):
+                self.alarm(interface, "interface_retired")
+                _log.error("interface_retired", interface=interface, message=message)
 
     def error(self, error: KioskError) -> None:
         self.errors[error.slug] += 1
@@ -43,11 +61,12 @@ class Tally:
         self.publish("error", slug=error.slug)
         _log.warning("error", slug=error.slug, detail=error.detail, meaning=slugs.to_operator(error.slug, self._language))
 
-    def alarm(self, portal: str, slug: str) -> None:
+    def alarm(self, where: str, slug: str) -> None:
+        """`where`: the portal, or the cloud's interface."""
         self.errors[slug] += 1
         self.metrics.error(slug)
-        self.publish("alarm", portal=portal, slug=slug)
-        _log.error("alarm", portal=portal, slug=slug, meaning=slugs.to_operator(slug, self._language))
+        self.publish("alarm", where=where, slug=slug)
+        _log.error("alarm", where=where, slug=slug, meaning=slugs.to_operator(slug, self._language))
 
     def presentation_began(self, camera: str, presentation: int, at: float) -> None:
         self.metrics.presentation(camera)

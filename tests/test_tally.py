@@ -1,0 +1,58 @@
+"""What the daemon makes of what the calls to the cloud tell it."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from kiosk.heartbeat import Heartbeat
+from kiosk.metrics import Metrics
+from kiosk.recognition.tencent import events
+from kiosk.service.tally import Tally
+from kiosk.settings import Settings
+
+
+@pytest.fixture
+def tally() -> Tally:
+    return Tally(Settings.model_construct(), Metrics("test"), Heartbeat())
+
+
+def exposed(tally: Tally) -> str:
+    return tally.metrics.render()[0].decode()
+
+
+def test_every_request_and_its_parts_are_counted(tally: Tally) -> None:
+    tally.cloud(events.Asked("identify", "recognition.example", "0", 0.15, {"connect": 20.0, "wait": 120.0}))
+    tally.cloud(events.Asked("identify", "recognition.example", "cloud_unreachable", 0.01))
+    text = exposed(tally)
+    assert 'kiosk_cloud_requests_total{code="0",interface="identify"} 1.0' in text
+    assert 'kiosk_cloud_stage_seconds_sum{stage="wait"} 0.12' in text
+    assert tally.totals["cloud_calls"] == 2
+
+
+def test_a_learnt_skew_and_an_open_circuit_can_be_seen(tally: Tally) -> None:
+    with capture_logs() as logs:
+        tally.cloud(events.SkewLearnt(-600.0))
+        tally.cloud(events.Circuit("recognition.example", 5.0))
+    text = exposed(tally)
+    assert "kiosk_clock_skew_seconds -600.0" in text
+    assert 'kiosk_cloud_circuit_open{endpoint="recognition.example"} 1.0' in text
+    assert [line["event"] for line in logs] == ["clock_skew_learnt", "cloud_circuit"]
+    tally.cloud(events.Circuit("recognition.example", 0.0))
+    assert 'kiosk_cloud_circuit_open{endpoint="recognition.example"} 0.0' in exposed(tally)
+
+
+def test_an_interface_that_goes_offline_is_an_alarm(tally: Tally) -> None:
+    with capture_logs() as logs:
+        tally.cloud(events.Retiring("identify", "use the new interfaces"))
+    assert tally.errors == {"interface_retired": 1}
+    assert any(line["event"] == "alarm" and line["slug"] == "interface_retired" for line in logs)
+    assert tally.feed.recent[-1] == {"event": "alarm", "where": "identify", "slug": "interface_retired"}
+
+
+def test_retries_and_slowing_down_are_told(tally: Tally) -> None:
+    with capture_logs() as logs:
+        tally.cloud(events.Repeated("identify", "cloud_error", "213", 0.1234))
+        tally.cloud(events.Slowed("legacy", 25.0))
+    assert 'kiosk_cloud_retries_total{interface="identify",slug="cloud_error"} 1.0' in exposed(tally)
+    assert [line["event"] for line in logs] == ["cloud_retry", "cloud_slowed_down"]
