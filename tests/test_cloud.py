@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import re
 import socket
 import subprocess
@@ -26,13 +25,13 @@ from typer.testing import CliRunner, Result
 
 from kiosk import check, logs
 from kiosk.bench import client as client_bench
-from kiosk.cloud import command, doctor, drawing, show, tape
+from kiosk.cloud import doctor, drawing, show, tape
 from kiosk.cloud.app import cloud
 from kiosk.cloud.doctor import Examination
 from kiosk.cloud.session import Session, account_of
 from kiosk.cloud.tape import Replay
 from kiosk.domain import Box
-from kiosk.errors import ConfigurationError, PhotoRejected, ProbeRejected, Transient
+from kiosk.errors import ConfigurationError, PhotoRejected, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.ports import Dots, Outline
 from kiosk.recognition.tencent.calls import Caller

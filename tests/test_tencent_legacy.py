@@ -35,12 +35,11 @@ from kiosk.errors import (
     Transient,
     Unauthorised,
 )
-from kiosk.recognition.tencent.events import Asked, CallEvent
 from kiosk.recognition.judging import judge
 from kiosk.recognition.tencent import repeats
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.clock import ServerClock
-from kiosk.recognition.tencent.events import CallEvent, SkewLearnt, unwatched
+from kiosk.recognition.tencent.events import Asked, CallEvent, SkewLearnt, unwatched
 from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
 from kiosk.recognition.tencent.legacy_form import Payload
 from kiosk.recognition.tencent.legacy_messages import MAX_BODY, Identified, read
