@@ -380,6 +380,14 @@ async def test_a_refusal_for_the_rate_slows_the_group_down(refusal: Behaviour, m
     assert [event for event in seen if isinstance(event, Slowed)] == [Slowed("comparison", 25)]
 
 
+async def test_what_the_vendor_said_counts_more_than_that_there_is_no_turn_for_a_repeat() -> None:
+    seen: list[CallEvent] = []
+    options: dict[str, Any] = {"watch": seen.append, "limiter": Limiter(rate=1)}
+    async with Cloud(refuses("InternalError")).running() as cloud, caller_of(cloud.url, **options) as caller:
+        assert (await error_of(caller.call(asking(), soon(0.8)))).code == "InternalError"
+    assert (len(cloud.requests), len([event for event in seen if isinstance(event, Repeated)])) == (1, 1)
+
+
 async def test_turns_come_in_order_and_in_time() -> None:
     share = Limiter({"a": 2}, rate=1)
     order: list[int] = []
@@ -627,7 +635,7 @@ def names(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Iterator[None]:
     """What the name of every test host stands for."""
 
     def look_up(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
-        if not addresses:
+        if not addresses and not host[0].isdigit():
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         found = addresses if host.endswith(".test") else [host]
         return [(socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]

@@ -63,8 +63,8 @@ async def measure(report: Report, calls: int, starts: int) -> None:
 
     Raises ConfigurationError `configuration_missing` where the vendor's package is not installed.
     """
-    async with _server() as port:
-        ours, theirs = await _our_call(port), _their_call(port)
+    async with _server() as port, _our_call(port) as ours:
+        theirs = _their_call(port)
         rows = [row for size in SIZES for row in await _compare(size, calls, ours, theirs)]
     report.add(
         "client: CompareMaskFace, ours and the vendor's",
@@ -112,7 +112,8 @@ async def _block(call: Call, size: int, timing: _Timing) -> None:
     timing.cpu.append((time.process_time() - cpu) / _BLOCK * 1000)
 
 
-async def _our_call(port: int) -> Call:
+@contextlib.asynccontextmanager
+async def _our_call(port: int) -> AsyncIterator[Call]:
     from kiosk.recognition.tencent.calls import Caller  # noqa: PLC0415 (only this benchmark needs them)
     from kiosk.recognition.tencent.iai.client import Account, IaiClient  # noqa: PLC0415
     from kiosk.recognition.tencent.iai.comparing import CompareMaskFace  # noqa: PLC0415
@@ -133,7 +134,10 @@ async def _our_call(port: int) -> Call:
         answer = await client.call(request, time.monotonic() + 60)
         assert answer.score == 87.3
 
-    return call
+    try:
+        yield call
+    finally:
+        await caller.close()
 
 
 def _their_call(port: int) -> Call:

@@ -51,9 +51,8 @@ def record(
         try:
             code = context.parent.command.main(command, prog_name="kiosk cloud", standalone_mode=False, obj=tape)
         finally:
-            Console(stderr=True, highlight=False).print(
-                f"[dim]{tape.count} exchange{'s' * (tape.count != 1)} added to {plain(str(file))}[/]"
-            )
+            added = f"{tape.count} exchange{'s' * (tape.count != 1)} added to {plain(str(file))}"
+            Console(stderr=True, highlight=False).print(f"[dim]{added}[/]", soft_wrap=True)
     raise typer.Exit(code or 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -170,34 +170,20 @@ async def search(
 ) -> Reply:
     """Who is this? SearchPersons, SearchFaces, and both by group."""
     groups = _some(tuple(group or cloud.settings.tencent_iai.group_ids), "tencent_iai")
-    turned = rotated or None
+    shared: dict[str, Any] = {
+        "need_person_info": names,
+        "quality_control": quality,
+        "need_rotate_detection": rotated or None,
+    }
     if by_group:
         of_each = SearchFacesReturnsByGroup if each_face else SearchPersonsReturnsByGroup
-        request = of_each(
-            groups,
-            photo.image,
-            photo.url,
-            faces,
-            max_person_num_per_group=most,
-            need_person_info=names,
-            quality_control=quality,
-            need_rotate_detection=turned,
-        )
-        apart = await cloud.iai(request)
-        return Reply(request.action(), apart, iai_bar(cloud.settings, request.action(), apart))
+        apart = of_each(groups, photo.image, photo.url, faces, max_person_num_per_group=most, **shared)
+        found_apart = await cloud.iai(apart)
+        return Reply(apart.action(), found_apart, iai_bar(cloud.settings, apart.action(), found_apart))
     of_all = SearchFaces if each_face else SearchPersons
-    wanted = of_all(
-        groups,
-        photo.image,
-        photo.url,
-        faces,
-        max_person_num=most,
-        need_person_info=names,
-        quality_control=quality,
-        need_rotate_detection=turned,
-    )
-    found = await cloud.iai(wanted)
-    return Reply(wanted.action(), found, iai_bar(cloud.settings, wanted.action(), found))
+    together = of_all(groups, photo.image, photo.url, faces, max_person_num=most, **shared)
+    found = await cloud.iai(together)
+    return Reply(together.action(), found, iai_bar(cloud.settings, together.action(), found))
 
 
 @command(app, "verify")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
@@ -111,20 +112,25 @@ async def _dead(address: str, port: int) -> OSError | None:
         _, writer = await asyncio.open_connection(address, port)
     except OSError as error:
         return error
-    writer.close()
+    await _close(writer)
     return None
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """What the other side says to that is of no interest any more."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _shake_hands(way: Way, ca_file: Path | None, wall: Callable[[], float]) -> str:
     trust = ssl.create_default_context(cafile=ca_file)
     _, writer = await asyncio.open_connection(way.host, way.port, ssl=trust)
-    try:
-        connection = writer.get_extra_info("ssl_object")
-        ends = ssl.cert_time_to_seconds(connection.getpeercert()["notAfter"])
-        days = int((ends - wall()) // 86_400)
-        return f"{connection.version()}, certificate good for {days} days" + (", renew it soon" if days < SOON else "")
-    finally:
-        writer.transport.abort()
+    connection = writer.get_extra_info("ssl_object")
+    version, ends = connection.version(), ssl.cert_time_to_seconds(connection.getpeercert()["notAfter"])
+    await _close(writer)
+    days = int((ends - wall()) // 86_400)
+    return f"{version}, certificate good for {days} days" + (", which the vendor should have renewed" if days < SOON else "")
 
 
 def _of_error(error: Exception) -> str:

@@ -122,6 +122,9 @@ class Replay(Transport):
     """
 
     def __init__(self, exchanges: Sequence[Exchange]) -> None:
+        """Raises ConfigurationError `configuration_invalid` where nothing was recorded."""
+        if not exchanges:
+            raise ConfigurationError("configuration_invalid", "the recording is empty")
         super().__init__(exchanges[0].endpoint)
         self._left = list(exchanges)
 
