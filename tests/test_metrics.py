@@ -80,5 +80,8 @@ def test_names_are_lower_case_and_say_their_base_unit() -> None:
 
 def test_nothing_is_labelled_by_person() -> None:
     labels = {label for _, pairs in samples() for label, _ in pairs}
-    places, kinds = {"camera", "portal", "interface", "stage", "endpoint"}, {"code", "gate", "outcome", "reason", "result", "slug"}
+    places, kinds = (
+        {"camera", "portal", "interface", "stage", "endpoint"},
+        {"code", "gate", "outcome", "reason", "result", "slug"},
+    )
     assert labels == places | kinds | {"le", "version"}
