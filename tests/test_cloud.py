@@ -31,12 +31,13 @@ from kiosk.bench import client as client_bench
 from kiosk.cloud import doctor, drawing, show, tape
 from kiosk.cloud.app import cloud
 from kiosk.cloud.doctor import Examination
-from kiosk.cloud.session import Session, account_of
+from kiosk.cloud.session import Session
 from kiosk.cloud.tape import Replay
 from kiosk.domain import Box
 from kiosk.errors import ConfigurationError, PhotoRejected, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.ports import Dots, Outline
+from kiosk.recognition.build import account_of
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai.client import IaiClient
 from kiosk.recognition.tencent.iai.comparing import CompareFace

@@ -14,9 +14,10 @@ from rich.table import Table
 from kiosk.cloud import faces, library
 from kiosk.cloud.command import Config, Json, Overrides, load, print_json
 from kiosk.cloud.doctor import Examination, examine
-from kiosk.cloud.session import Session, TencentSettings
+from kiosk.cloud.session import Session
 from kiosk.cloud.show import plain
 from kiosk.cloud.tape import Tape
+from kiosk.recognition.build import TencentSettings
 from kiosk.settings import Settings
 
 cloud = faces.app

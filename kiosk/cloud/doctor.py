@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from kiosk.cloud.reach import State, Step, reach, way_to
-from kiosk.cloud.session import Session, TencentSettings, account_of, legacy_of
+from kiosk.cloud.session import Session
 from kiosk.errors import ClockRejected, ConfigurationError, ContractViolation, RecogniserError
+from kiosk.recognition.build import TencentSettings, account_of, legacy_of
 from kiosk.recognition.tencent.calls import Attempt, Caller, Request
 from kiosk.recognition.tencent.iai.client import IaiClient
 from kiosk.recognition.tencent.iai.groups import GetGroupList

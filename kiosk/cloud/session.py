@@ -9,22 +9,17 @@ from typing import Self
 
 from kiosk.cloud.tape import Recording, Tape
 from kiosk.domain import Candidate
-from kiosk.errors import ConfigurationError
 from kiosk.eye.photos import PhotoEye
 from kiosk.ports import Shape
+from kiosk.recognition.build import TencentSettings, account_of, caller_of, credentials_of, legacy_of
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Asked, CallEvent, Retiring, SkewLearnt
-from kiosk.recognition.tencent.iai.client import Account, IaiClient
+from kiosk.recognition.tencent.iai.client import IaiClient
 from kiosk.recognition.tencent.iai.wire import A, Interface
 from kiosk.recognition.tencent.legacy import LegacyClient
-from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.legacy_wire import D, LegacyInterface
-from kiosk.recognition.tencent.limiter import Limiter
-from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
-from kiosk.settings import Settings, TencentIaiSettings, TencentLegacySettings, secret
-
-TencentSettings = TencentIaiSettings | TencentLegacySettings
+from kiosk.settings import Settings
 
 
 class Session:
@@ -80,9 +75,7 @@ class Session:
 
     def _caller(self, section: TencentSettings) -> Caller:
         if type(section) not in self._callers:
-            endpoints = [endpoint for endpoint in (section.endpoint, section.fallback_endpoint) if endpoint]
-            transports = [self.transport(section, endpoint) for endpoint in endpoints]
-            self._callers[type(section)] = Caller(transports, limiter_of(section), watch=self._hear)
+            self._callers[type(section)] = caller_of(section, self._hear, lambda endpoint: self.transport(section, endpoint))
         return self._callers[type(section)]
 
     def _hear(self, event: CallEvent) -> None:
@@ -93,27 +86,3 @@ class Session:
                 self.notices.append(f"the vendor is about to retire {interface}: {message}")
             case SkewLearnt(seconds):
                 self.notices.append(f"the server's clock is {seconds:+.0f} s from this box's: set the clock right (NTP)")
-
-
-def limiter_of(section: TencentSettings) -> Limiter:
-    if isinstance(section, TencentIaiSettings):
-        return Limiter({"liveness_accurate": section.liveness_per_second}, rate=section.requests_per_second)
-    return Limiter(rate=section.requests_per_second)
-
-
-def credentials_of(section: TencentSettings) -> Credentials:
-    """Raises ConfigurationError `secret_missing` or `configuration_invalid`."""
-    return Credentials(secret(section.secret_id_file), secret(section.secret_key_file))
-
-
-def account_of(section: TencentIaiSettings) -> Account:
-    """Raises as `credentials_of` does."""
-    token = secret(section.token_file) if section.token_file else ""
-    return Account(credentials_of(section), section.region, section.language, token)
-
-
-def legacy_of(section: TencentLegacySettings, caller: Caller) -> LegacyInterfaces:
-    """Raises as `credentials_of` does, and where the account has no appid."""
-    if not section.appid:
-        raise ConfigurationError("configuration_invalid", "tencent_legacy.appid is empty; it stands in the vendor's console")
-    return LegacyInterfaces(caller, credentials_of(section), appid=section.appid, bucket=section.bucket, upload=section.upload)

@@ -85,8 +85,9 @@ class LegacyClient:
         return await self._call("getinfo", payload, PersonInfo, deadline)
 
     async def warm(self) -> None:
-        """Opens the connection and keeps it open. Faults are left for the first call to meet."""
-        await self._caller.warm()
+        """Opens the connection and keeps it open, unless the settings say not to. Faults are left for the first call."""
+        if self._settings.keep_warm:
+            await self._caller.warm()
 
     async def close(self) -> None:
         await self._caller.close()
