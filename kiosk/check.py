@@ -13,8 +13,9 @@ from rich.table import Table
 from kiosk import system
 from kiosk.access.policy import Policy
 from kiosk.capture import script
+from kiosk.configuration import secret
 from kiosk.errors import KioskError
-from kiosk.settings import CameraSettings, Settings, secret
+from kiosk.settings import CameraSettings, Settings
 from kiosk.vision import models
 
 HOSTS = ".myqcloud.com"

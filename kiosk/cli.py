@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kiosk import __version__, settings
+from kiosk import __version__, configuration
 from kiosk.errors import ConfigurationError, KioskError
+from kiosk.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Edge face verification.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read and verify the audit journal.")
@@ -33,8 +34,8 @@ def main() -> None:
         sys.exit(ConfigurationError.EXIT_CODE if isinstance(error, ConfigurationError) else 1)
 
 
-def _load(config: Path | None, overrides: list[str] | None) -> settings.Settings:
-    return settings.load(config, settings.pairs(overrides or []))
+def _load(config: Path | None, overrides: list[str] | None) -> Settings:
+    return configuration.load(config, configuration.pairs(overrides or []))
 
 
 @app.command()
@@ -96,9 +97,9 @@ def sandbox(
     from kiosk import logs  # noqa: PLC0415
     from kiosk.sandbox.command import run_sandbox  # noqa: PLC0415
 
-    read = settings.load(config)
+    read = configuration.load(config)
     logs.configure(read.log)
-    keys = settings.secret(secret_id_file), settings.secret(secret_key_file)
+    keys = configuration.secret(secret_id_file), configuration.secret(secret_key_file)
     asyncio.run(run_sandbox(read, host, port, appid=appid, bucket=bucket, keys=keys))
 
 

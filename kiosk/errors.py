@@ -17,6 +17,9 @@ KioskError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class KioskError(Exception):
     """`slug` names the error in log, metric, screen and MQTT alike; `detail` says what and where."""
@@ -78,3 +81,9 @@ class JournalError(KioskError):
 
 class HardwareError(KioskError):
     pass
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """For the end of a message about an unknown word: the nearest right one, or nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{found[0]}'?" if found else ""

@@ -33,16 +33,29 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Gauge("kiosk_build_info", "The running version; always 1.", ["version"], registry=registry).labels(version).set(1)
+        self._dropped = Counter("kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry)
+        self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
+        self._of_the_door(registry)
+        self._of_the_eye(registry)
+        self._of_the_cloud(registry)
+
+    def _of_the_door(self, registry: CollectorRegistry) -> None:
         self._decisions = Counter(
             "kiosk_decisions_total", "Presentations by how they ended.", ["portal", "outcome", "reason"], registry=registry
         )
-        self._presentations = Counter("kiosk_presentations_total", "People who appeared.", ["camera"], registry=registry)
         self._face_to_relay = Histogram(
             "kiosk_face_to_relay_seconds",
             "From a presentation's first usable frame to the energised relay.",
             buckets=_FACE_TO_RELAY,
             registry=registry,
         )
+        self._energised = Gauge("kiosk_relay_energised", "1 while the relay is energised.", ["portal"], registry=registry)
+        self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
+        self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
+        self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
+
+    def _of_the_eye(self, registry: CollectorRegistry) -> None:
+        self._presentations = Counter("kiosk_presentations_total", "People who appeared.", ["camera"], registry=registry)
         self._stages = Histogram(
             "kiosk_stage_seconds", "Work on one frame, by stage.", ["camera", "stage"], buckets=_STAGE, registry=registry
         )
@@ -54,6 +67,12 @@ class Metrics:
             "kiosk_frame_age_seconds", "Time since the newest examined frame was captured.", ["camera"], registry=registry
         )
         self._gates = Counter("kiosk_gate_fired_total", "Times people were told to mend something.", ["gate"], registry=registry)
+        self._eye_up = Gauge("kiosk_eye_up", "1 while the camera's eye is watching.", ["camera"], registry=registry)
+        self._eye_deaths = Counter("kiosk_eye_deaths_total", "Eyes lost, by reason.", ["camera", "reason"], registry=registry)
+        for gate in GATES:
+            self._gates.labels(gate)
+
+    def _of_the_cloud(self, registry: CollectorRegistry) -> None:
         self._cloud = Counter("kiosk_cloud_requests_total", "Calls by their outcome.", ["interface", "code"], registry=registry)
         self._cloud_seconds = Histogram(
             "kiosk_cloud_request_seconds", "Time of one call.", ["interface"], buckets=_CLOUD, registry=registry
@@ -72,16 +91,6 @@ class Metrics:
         self._circuits = Gauge(
             "kiosk_cloud_circuit_open", "1 while an endpoint, or the account, is not asked.", ["endpoint"], registry=registry
         )
-        self._eye_up = Gauge("kiosk_eye_up", "1 while the camera's eye is watching.", ["camera"], registry=registry)
-        self._eye_deaths = Counter("kiosk_eye_deaths_total", "Eyes lost, by reason.", ["camera", "reason"], registry=registry)
-        self._energised = Gauge("kiosk_relay_energised", "1 while the relay is energised.", ["portal"], registry=registry)
-        self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
-        self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
-        self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
-        self._dropped = Counter("kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry)
-        self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
-        for gate in GATES:
-            self._gates.labels(gate)
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type."""

@@ -1,4 +1,4 @@
-"""The whole configuration: one TOML file, then `KIOSK_…` variables, then command-line options.
+"""The whole configuration as models; `kiosk.configuration` reads it.
 
 `config/kiosk.toml` shows every setting; a test holds it to this module. Secrets are never values
 here, only the files (or systemd credentials) that hold them.
@@ -6,15 +6,12 @@ here, only the files (or systemd credentials) that hold them.
 
 from __future__ import annotations
 
-import difflib
-import os
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -22,7 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from kiosk.errors import ConfigurationError
+from kiosk.errors import did_you_mean
 
 PREFIX = "KIOSK_"
 NESTING = "__"
@@ -80,7 +77,7 @@ class CameraSettings(Section):
     def _known_scheme(cls, url: str) -> str:
         scheme, _, rest = url.partition(":")
         if scheme not in CAMERA_SCHEMES or not rest:
-            near = _nearest(scheme, CAMERA_SCHEMES)
+            near = did_you_mean(scheme, CAMERA_SCHEMES)
             raise ValueError(f"'{url}' is no camera; write one of {', '.join(f'{s}:…' for s in CAMERA_SCHEMES)}{near}")
         return url
 
@@ -297,7 +294,7 @@ class JournalSettings(Section):
 
 
 class Settings(BaseSettings):
-    """Read with `load`; immutable."""
+    """Read with `configuration.load`; immutable."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter=NESTING, extra="forbid", frozen=True, validate_default=True
@@ -333,14 +330,14 @@ class Settings(BaseSettings):
     def _names_meet(self) -> Self:
         for name, portal in self.portals.items():
             if portal.camera not in self.cameras:
-                near = _nearest(portal.camera, self.cameras)
+                near = did_you_mean(portal.camera, self.cameras)
                 raise ValueError(f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{near}")
         for rule in self.rules:
             for portal_name in rule.portals:
                 if portal_name not in self.portals:
                     raise ValueError(
                         f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
-                        f"{_nearest(portal_name, self.portals)}"
+                        f"{did_you_mean(portal_name, self.portals)}"
                     )
         return self
 
@@ -362,140 +359,5 @@ class Settings(BaseSettings):
         return self.journal.path or self.site.state_dir / "journal.sqlite"
 
 
-def pairs(overrides: Sequence[str]) -> dict[str, str]:
-    """`section.key=value` of the command line, parted. Raises ConfigurationError `configuration_invalid`."""
-    parted = {}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise ConfigurationError("configuration_invalid", f"--set {override}: write it as section.key=value")
-        parted[key.strip()] = value.strip()
-    return parted
-
-
-def load(file: Path | None = None, overrides: Mapping[str, str] | None = None) -> Settings:
-    """Reads and validates everything.
-
-    `overrides` are the command line's `section.key = value`, strongest of all.
-    Raises ConfigurationError with slug `configuration_invalid`; its detail has one line a mistake:
-    where, what was found, what would be right.
-    """
-    table = _read(file) if file else {}
-    _refuse_unknown_variables()
-    reader = type("Settings", (Settings,), {"_file": table, "__module__": __name__, "__doc__": Settings.__doc__})
-    try:
-        merged = reader(**_nested(overrides or {}))
-    except ValidationError as error:
-        where = str(file) if file else "the settings"
-        lines = "\n".join(f"  {line}" for line in _mistakes(error))
-        raise ConfigurationError("configuration_invalid", f"{where}:\n{lines}") from error
-    return Settings.model_construct(_fields_set=merged.model_fields_set, **dict(merged))
-
-
 def is_loopback(host: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host in {"::1", "[::1]"}
-
-
-def secret(file: Path) -> str:
-    """A secret's value without surrounding blanks.
-
-    A bare file name is looked for in systemd's `$CREDENTIALS_DIRECTORY` first.
-    Raises ConfigurationError `secret_missing`.
-    """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and file.name == str(file) and (Path(credentials) / file).is_file():
-        file = Path(credentials) / file
-    try:
-        value = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            "secret_missing", f"{file}: {error.__class__.__name__}; put the secret there, mode 0600"
-        ) from error
-    if not value:
-        raise ConfigurationError("secret_missing", f"{file} is empty")
-    return value
-
-
-def known_paths(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
-    """Every setting as a dotted path; a `*` stands for a name the user chooses."""
-    for name, field in model.model_fields.items():
-        inner = _inner_model(field.annotation)
-        if inner is None:
-            yield prefix + name
-        elif "dict[" in str(field.annotation) or "tuple[" in str(field.annotation):
-            yield from known_paths(inner, f"{prefix}{name}.*.")
-        else:
-            yield from known_paths(inner, f"{prefix}{name}.")
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _inner_model(argument)
-        if found:
-            return found
-    return None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError("configuration_missing", f"{file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError("configuration_invalid", f"{file}: not TOML: {error}") from error
-
-
-def _nested(dotted: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for path, value in dotted.items():
-        *parents, leaf = path.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[leaf] = value
-    return tree
-
-
-def _refuse_unknown_variables() -> None:
-    known = [path.replace(".", NESTING).upper() for path in known_paths()]
-    for variable in os.environ:
-        if variable.upper().startswith(PREFIX) and not _is_known(variable[len(PREFIX) :].upper(), known):
-            near = _nearest(variable.upper(), [PREFIX + name for name in known])
-            raise ConfigurationError("configuration_unknown_variable", f"{variable} is no setting{near}")
-
-
-def _is_known(name: str, known: list[str]) -> bool:
-    parts = name.split(NESTING)
-    for candidate in known:
-        pattern = candidate.split(NESTING)
-        if len(pattern) >= len(parts) and all(want in ("*", have) for have, want in zip(parts, pattern, strict=False)):
-            return True
-    return False
-
-
-def _mistakes(error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
-        path = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            *parents, leaf = [str(part) for part in item["loc"]]
-            yield f"{path}: unknown setting{_nearest(leaf, _siblings(parents))}"
-        else:
-            found = "" if isinstance(item["input"], dict | tuple | list) else f", found {item['input']!r}"
-            message = item["msg"].removeprefix("Value error, ")
-            yield f"{path or 'settings'}: {message}{found}"
-
-
-def _siblings(parents: list[str]) -> list[str]:
-    model: type[BaseModel] | None = Settings
-    for part in parents:
-        field = model.model_fields.get(part) if model else None
-        if field is not None:
-            model = _inner_model(field.annotation)
-    return list(model.model_fields) if model else []
-
-
-def _nearest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{found[0]}'?" if found else ""

@@ -33,6 +33,7 @@ from kiosk.cloud.app import cloud
 from kiosk.cloud.doctor import Examination
 from kiosk.cloud.session import Session
 from kiosk.cloud.tape import Replay
+from kiosk.configuration import load
 from kiosk.domain import Box
 from kiosk.errors import ConfigurationError, PhotoRejected, Transient
 from kiosk.eye.photos import PhotoEye
@@ -44,7 +45,7 @@ from kiosk.recognition.tencent.iai.comparing import CompareFace
 from kiosk.recognition.tencent.iai.detecting import Detected, FaceInfo, FaceQuality
 from kiosk.recognition.tencent.iai.groups import GetGroupInfo
 from kiosk.recognition.tencent.iai.interfaces import INTERFACES
-from kiosk.settings import EyeSettings, QualitySettings, Settings, TencentIaiSettings, TencentLegacySettings, load
+from kiosk.settings import EyeSettings, QualitySettings, Settings, TencentIaiSettings, TencentLegacySettings
 
 KEY_ID, KEY = "AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000"
 

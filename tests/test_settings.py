@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.configuration import load, secret
 from kiosk.errors import ConfigurationError
 from kiosk.reference import reference
-from kiosk.settings import Settings, load, secret
+from kiosk.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import settings
+from kiosk import configuration, settings
 from kiosk.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
@@ -70,7 +70,7 @@ def test_every_variable_is_a_setting(service: dict[str, str], monkeypatch: pytes
     variables = dict(word.split("=", 1) for word in service["Environment"].split())
     for name, value in variables.items():
         monkeypatch.setenv(name, value.replace("%S", "/var/lib").replace("%C", "/var/cache"))
-    read = settings.load()
+    read = configuration.load()
     assert read.site.state_dir == Path("/var/lib") / service["StateDirectory"]
     assert read.site.models_dir.is_relative_to(Path("/var/cache") / service["CacheDirectory"])
 

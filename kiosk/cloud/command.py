@@ -14,12 +14,13 @@ import msgspec
 import typer
 from rich.console import Console
 
-from kiosk import logs, settings, slugs
+from kiosk import configuration, logs, slugs
 from kiosk.cloud import show
 from kiosk.cloud.reply import Reply
 from kiosk.cloud.session import Session
 from kiosk.cloud.tape import Tape
 from kiosk.errors import ConfigurationError, KioskError, RecogniserError
+from kiosk.settings import Settings
 
 P = ParamSpec("P")
 Command = Callable[Concatenate[Session, P], Awaitable[Reply]]
@@ -83,14 +84,14 @@ def command(app: typer.Typer, name: str) -> Callable[[Command[P]], Command[P]]:
     return register
 
 
-def load(config: Path | None, overrides: list[str] | None) -> settings.Settings:
+def load(config: Path | None, overrides: list[str] | None) -> Settings:
     """Settings, after which the log is as they say. Raises ConfigurationError."""
-    read = settings.load(config, settings.pairs(overrides or []))
+    read = configuration.load(config, configuration.pairs(overrides or []))
     logs.configure(read.log)
     return read
 
 
-def tell(error: KioskError, read: settings.Settings, *, as_json: bool) -> None:
+def tell(error: KioskError, read: Settings, *, as_json: bool) -> None:
     """Slug, the vendor's code, what it means to an operator, and where; on standard error, or as JSON on standard output."""
     code, field = (error.code, error.field) if isinstance(error, RecogniserError) else ("", "")
     meaning = slugs.to_operator(error.slug, read.site.language)

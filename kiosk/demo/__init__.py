@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from kiosk import settings
+from kiosk import configuration
 from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.check import camera_problems
@@ -39,7 +39,7 @@ async def play(
     photos: Sequence[Path] = (),
 ) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
-    for problem in camera_problems(settings.load(None, {"cameras.front.url": camera}).cameras["front"]):
+    for problem in camera_problems(configuration.load(None, {"cameras.front.url": camera}).cameras["front"]):
         raise CameraError("camera_missing", problem)
     scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
     console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kiosk.configuration import secret
 from kiosk.errors import ConfigurationError
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
@@ -13,7 +14,7 @@ from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.limiter import Limiter
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
-from kiosk.settings import TencentIaiSettings, TencentLegacySettings, secret
+from kiosk.settings import TencentIaiSettings, TencentLegacySettings
 
 TencentSettings = TencentIaiSettings | TencentLegacySettings
 
