@@ -147,6 +147,7 @@ class Daemon:
     def _become_ready(self) -> None:
         if not self._ready and all(eye.started for eye in self._eyes.values()):
             self._ready = True
+            self._notifier.status(self._sentence())
             self._notifier.ready()
             _log.info("ready", portals=list(self._doors), cameras=list(self._eyes))
 
