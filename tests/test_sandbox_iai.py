@@ -79,7 +79,7 @@ async def official(eye: Eye | None = None) -> AsyncIterator[Official]:
 async def client(port: int, keys: Credentials = KEYS) -> AsyncIterator[IaiClient]:
     caller = Caller([Transport(f"http://127.0.0.1:{port}")])
     try:
-        yield IaiClient(caller, Account(keys, token=keys.token))
+        yield IaiClient(caller, Account(keys))
     finally:
         await caller.close()
 

@@ -46,13 +46,14 @@ def caller_of(section: TencentSettings, watch: Watch, transport: Callable[[str],
 
 def credentials_of(section: TencentSettings) -> Credentials:
     """Raises ConfigurationError `secret_missing` or `configuration_invalid`."""
-    return Credentials(secret(section.secret_id_file), secret(section.secret_key_file))
+    token_file = section.token_file if isinstance(section, TencentIaiSettings) else None
+    token = secret(token_file) if token_file else ""
+    return Credentials(secret(section.secret_id_file), secret(section.secret_key_file), token)
 
 
 def account_of(section: TencentIaiSettings) -> Account:
     """Raises as `credentials_of` does."""
-    token = secret(section.token_file) if section.token_file else ""
-    return Account(credentials_of(section), section.region, section.language, token)
+    return Account(credentials_of(section), section.region, section.language)
 
 
 def legacy_of(section: TencentLegacySettings, caller: Caller) -> LegacyInterfaces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.recognition.tencent.calls import Attempt, Caller, Outgoing, Request
@@ -17,12 +17,11 @@ CONTENT_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose calls these are. `token`: of temporary keys (STS); `region` may be empty; `language`: of the vendor's messages."""
+    """Whose calls these are. `region` may be empty; `language`: of the vendor's messages."""
 
     credentials: Credentials
     region: str = "ap-guangzhou"
     language: Literal["zh-CN", "en-US"] = "zh-CN"
-    token: str = field(default="", repr=False)
 
 
 class IaiClient:
@@ -63,7 +62,7 @@ class IaiClient:
         authorization = sign_tc3(
             account.credentials, host=attempt.host, content_type=CONTENT_TYPE, body_sha256=digest, now=attempt.now
         )
-        optional = (("X-TC-Region", account.region), ("X-TC-Token", account.token))
+        optional = (("X-TC-Region", account.region), ("X-TC-Token", account.credentials.token))
         return (
             ("Content-Type", CONTENT_TYPE),
             ("X-TC-Action", action),
