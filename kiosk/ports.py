@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
@@ -106,6 +106,4 @@ class PhotoAnalyser(Protocol):
         """
 
 
-Observer = Callable[[Mapping[str, object]], None]
 Clock = Callable[[], float]
-Sleep = Callable[[float], Awaitable[None]]

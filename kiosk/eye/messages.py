@@ -141,29 +141,3 @@ FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode
 decode_from_eye = msgspec.msgpack.Decoder(FromEye).decode
-
-__all__ = [
-    "MAX_MESSAGE",
-    "Analyse",
-    "AnalyseOrders",
-    "Analysed",
-    "Began",
-    "Draw",
-    "Drawn",
-    "Ended",
-    "Examined",
-    "Fault",
-    "FromEye",
-    "LookOrders",
-    "Outcome",
-    "Picture",
-    "Refused",
-    "Shot",
-    "Started",
-    "Stop",
-    "ToEye",
-    "Told",
-    "decode_from_eye",
-    "decode_to_eye",
-    "encode",
-]

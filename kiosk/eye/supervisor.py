@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from kiosk.domain import Began
 from kiosk.errors import CameraError
 from kiosk.eye import messages
 from kiosk.eye.process import EyeProcess
@@ -103,7 +104,7 @@ class EyeSupervisor:
                 case messages.Started():
                     silence = self._settings.wedged_after
                     self._note_start(message)
-                case messages.Began(presentation=presentation):
+                case Began(presentation=presentation):
                     self._orders = msgspec.structs.replace(self._orders, first_presentation=presentation + 1)
             self._deliver(message)
 

@@ -69,10 +69,6 @@ class Index:
         """How many faces there are."""
         return len(self._faces)
 
-    def has_group(self, group: str) -> bool:
-        """A group stays when its last person leaves."""
-        return group in self._groups
-
     def group_size(self, group: str) -> int:
         return len(self._groups.get(group, ()))
 

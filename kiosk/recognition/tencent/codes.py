@@ -129,11 +129,6 @@ def iai_error(code: str, message: str, request_id: str = "") -> RecogniserError:
     return _error(code, message, request_id)
 
 
-def handling_of(error: RecogniserError) -> Handling | None:
-    """None where the error has no code of the vendor's."""
-    return entry_for(error.code).handling if error.code else None
-
-
 def _by_prefix(code: str) -> Entry:
     prefix = code.partition(".")[0]
     if prefix in _PREFIXES:
