@@ -21,6 +21,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seconds = Annotated[float, Meta(ge=0)]
 PresentationId = Annotated[int, Meta(ge=1, le=2**53)]
 Count = Annotated[int, Meta(ge=0)]
+Embedding = Annotated[bytes, Meta(min_length=512, max_length=512)]
+"""128 float32, little endian, L2-normalised: the dot product of two is their cosine."""
 
 
 class Box(Struct, frozen=True):
@@ -146,7 +148,8 @@ class Probe(Struct, frozen=True):
     """The one picture of a presentation that may be shown to a recogniser.
 
     `jpeg`: EXIF-free crop within the target's limits; `size`: its width and height in pixels;
-    `embedding`: 128 float32, little endian, L2-normalised, or None where the eye was not asked for it.
+    `embedding`, and `upper` of the part of the face that a mask leaves free: None where the eye was not asked for them;
+    `masked`: whether a mask is worn, False where nobody asked.
     """
 
     presentation: PresentationId
@@ -156,7 +159,9 @@ class Probe(Struct, frozen=True):
     size: tuple[Annotated[int, Meta(ge=64, le=4000)], Annotated[int, Meta(ge=64, le=4000)]]
     face: Face
     quality: QualityReport
-    embedding: Annotated[bytes, Meta(min_length=512, max_length=512)] | None = None
+    embedding: Embedding | None = None
+    upper: Embedding | None = None
+    masked: bool = False
 
     def __repr__(self) -> str:
         return f"Probe(presentation={self.presentation}, {self.size[0]}×{self.size[1]}, {len(self.jpeg)} bytes)"

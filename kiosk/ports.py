@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from kiosk.domain import Box, Face, Point, Probe, QualityReport, Verdict
+from kiosk.domain import Box, Embedding, Face, Point, Probe, QualityReport, Verdict
 
 Line = Annotated[str, Meta(max_length=100)]
 
@@ -51,25 +51,53 @@ class Relay(Protocol):
         """Safe state, then gives the line back."""
 
 
-class AnalysedFace(Struct, frozen=True):
-    """A face found in a photo; `embedding` is 128 float32, little endian, L2-normalised.
+class Wish(Struct, frozen=True):
+    """What is wanted of a photo's faces; what is not asked for costs nothing.
 
+    `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding;
+    `upper`: these get one of their upper part too; `mask`: whether a mask is worn; `landmarks`: of the ten largest;
+    `rotate`: a photo in which no face is found is turned by quarters until one is.
+    """
+
+    quality: bool = True
+    embed: Literal["none", "largest", "all"] = "all"
+    upper: bool = False
+    mask: bool = False
+    landmarks: bool = False
+    rotate: bool = False
+
+
+USUAL = Wish()
+"""What a photo is asked for where nothing else is said."""
+
+
+class AnalysedFace(Struct, frozen=True):
+    """A face found in a photo; embeddings are 128 float32, little endian, L2-normalised, None where not asked for.
+
+    `upper`: of the part of the face that a mask leaves free; comparable with other `upper` ones only.
+    `mask`: 0–1, how surely a mask is worn; −1 where not asked for or not to be told.
     `landmarks`, where asked for and found: MediaPipe's 478 points as x, y in pixels of the photo, float32, little endian.
     """
 
     face: Face
     quality: QualityReport
-    embedding: Annotated[bytes, Meta(min_length=512, max_length=512)]
+    embedding: Embedding | None = None
+    upper: Embedding | None = None
+    mask: Annotated[float, Meta(ge=-1, le=1)] = -1.0
     landmarks: Annotated[bytes, Meta(min_length=3824, max_length=3824)] | None = None
 
 
 class AnalysedPhoto(Struct, frozen=True):
-    """`faces` by falling area; `width` and `height` in pixels after EXIF orientation."""
+    """`faces` by falling area; `width` and `height` in pixels after EXIF orientation.
+
+    `turned`: quarter turns clockwise, 0–3, that brought the faces upright; all coordinates are of the photo so turned.
+    """
 
     width: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
     format: str
     faces: tuple[AnalysedFace, ...]
+    turned: Annotated[int, Meta(ge=0, le=3)] = 0
 
 
 class Outline(Struct, frozen=True, tag="outline"):
@@ -98,10 +126,8 @@ Shapes = Annotated[tuple[Shape, ...], Meta(max_length=500)]
 class PhotoAnalyser(Protocol):
     """Decodes and measures untrusted photos outside this process."""
 
-    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
-        """`landmarks`: those of the ten largest faces too.
-
-        Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
+    async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
+        """Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
         CameraError with slug `eye_lost` where the worker died on it.
         """
 

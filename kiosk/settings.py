@@ -230,15 +230,42 @@ class TencentIaiSettings(TencentSettings):
     """A PEM file to trust instead of the system's store."""
 
 
+class OnDeviceSettings(Section):
+    """Recognition on this box, by the people enrolled with `kiosk gallery`."""
+
+    gallery: Path | None = None
+    """The SQLite file; by default `gallery.sqlite` in the state directory."""
+    key_file: Path = Path("gallery-key")
+    """What faces are encrypted with; a bare name is looked for among systemd's credentials first, then in the state directory."""
+    keep_photos: bool = False
+    """Keep the enrolled photos too, encrypted, so that people need not come again for a better recogniser."""
+    group_ids: Annotated[tuple[GroupIdentifier, ...], Field(max_length=100)] = ()
+    """The groups searched; empty for everybody."""
+    false_match_rate: FalseMatches = 1e-4
+    """The share of strangers that may pass a search of the whole gallery, as far as the calibration reaches."""
+    threshold: Score | None = None
+    """A raw score from which a comparison is a match, instead of the rate."""
+    margin: Score = 5.0
+    """By how much the first candidate must beat the second."""
+
+
+Recogniser = Literal["tencent-legacy", "tencent-iai", "on-device"]
+
+
 class PortalSettings(Section):
     camera: Identifier = "front"
     """The name of a camera in [cameras]."""
     relay: str = "sim:door"
     """`sim:NAME` is a simulated relay."""
-    recogniser: Literal["tencent-legacy"] = "tencent-legacy"
+    recogniser: Recogniser = "tencent-legacy"
+    """`tencent-legacy`: /face/identify; `tencent-iai`: SearchPersons; `on-device`: the gallery on this box."""
+    fallback: Recogniser | Literal["none"] = "none"
+    """Asked while the recogniser cannot be reached."""
+    second_opinion: Recogniser | Literal["none"] = "none"
+    """Asked about every match; unless it names the same person, nobody is let in."""
     strategy: Literal["identify"] = "identify"
     cloud_consent: bool = False
-    """Whether the people who use this portal have agreed that their picture is sent to the cloud."""
+    """Whether pictures of people about whom the gallery says nothing may be sent to the cloud."""
     verdict_ttl: PositiveSeconds = 1.5
     """Seconds after which a verdict is too late to open anything."""
     presence_within: PositiveSeconds = 0.6
@@ -308,6 +335,7 @@ class Settings(BaseSettings):
     eye: EyeSettings = EyeSettings()
     tencent_legacy: TencentLegacySettings = TencentLegacySettings()
     tencent_iai: TencentIaiSettings = TencentIaiSettings()
+    on_device: OnDeviceSettings = OnDeviceSettings()
     portals: dict[Identifier, PortalSettings] = {"door": PortalSettings()}
     rules: tuple[RuleSettings, ...] = ()
     journal: JournalSettings = JournalSettings()
@@ -353,6 +381,10 @@ class Settings(BaseSettings):
                 if used.count(one) > 1:
                     raise ValueError(f"two portals share the {part} '{one}'; each needs its own")
         return self
+
+    @property
+    def gallery_path(self) -> Path:
+        return self.on_device.gallery or self.site.state_dir / "gallery.sqlite"
 
     @property
     def journal_path(self) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 
 from kiosk.domain import Box, Face, Pose, QualityReport
 from kiosk.errors import PhotoRejected
-from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser
+from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, PhotoAnalyser, Wish
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.server import create_app, serve
 
@@ -67,14 +67,14 @@ class Eye:
     size: tuple[int, int] = (100, 100)
     seen: int = 0
 
-    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
+    async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         self.seen += 1
         await asyncio.sleep(0)
         names = _names(photo)
         for name in names:
             if name in self.trouble:
                 raise self.trouble[name]
-        return AnalysedPhoto(*self.size, self.format, tuple(self._face(name, landmarks) for name in names))
+        return AnalysedPhoto(*self.size, self.format, tuple(self._face(name, wish.landmarks) for name in names))
 
     def _face(self, name: str, landmarks: bool) -> AnalysedFace:
         side = self.sides.get(name, 80)
@@ -82,7 +82,7 @@ class Eye:
         face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS, Pose(50.0, -3.2, 4.0), shapes)
         measures = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
         report = QualityReport(measures, (), self.grades.get(name, 4))
-        return AnalysedFace(face, report, embedding(name), LANDMARKS if landmarks else None)
+        return AnalysedFace(face, report, embedding(name), landmarks=LANDMARKS if landmarks else None)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai import comparing as ours
 from kiosk.recognition.tencent.iai import detecting, groups, persons, searching
@@ -33,7 +34,6 @@ from kiosk.sandbox.iai import persons as library_actions
 from kiosk.sandbox.iai.desk import Desk
 from kiosk.sandbox.iai.parameters import understand
 from kiosk.sandbox.iai.shapes import PARTS
-from kiosk.sandbox.library import Library
 from kiosk.sandbox.refusals import CURRENT_CODES, Refused
 from tests.sandbox_stage import APPID, BUCKET, KEYS, Eye, base64_of, photo, sandbox, soon
 
@@ -675,7 +675,7 @@ def test_every_interface_of_the_sdk_is_served_or_known_to_be_missing() -> None:
         *("GetUpgradeGroupFaceModelVersionJobList", "GetUpgradeGroupFaceModelVersionResult"),
     }
     of_sdk = {name for name in vars(SDK.IaiClient) if name[0].isupper()}
-    served = set(Desk(Eye(), Library(time.time), KEYS, time.time).actions)
+    served = set(Desk(Eye(), Gallery(time.time), KEYS, time.time).actions)
     assert served == of_sdk - missing
 
 

@@ -167,7 +167,7 @@ def _answer(
             return messages.Drawn(message.request, sketch(message.photo, message.shapes))
         if reader is None:
             raise CameraError("eye_contract", "asked to analyse, after the orders were to draw only")
-        return messages.Analysed(message.request, reader.read(message.photo, landmarks=message.landmarks))
+        return messages.Analysed(message.request, reader.read(message.photo, message.wish))
     except PhotoRejected as error:
         return messages.Refused(message.request, error.slug, error.detail[:500])
 

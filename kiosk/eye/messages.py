@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kiosk.domain import Began, Count, Ended, Name, PresentationId, Shot, Slug, Told
-from kiosk.ports import AnalysedPhoto, Shapes
+from kiosk.ports import AnalysedPhoto, Shapes, Wish
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
@@ -62,7 +62,7 @@ class Outcome(Struct, frozen=True, tag="outcome"):
 class Analyse(Struct, frozen=True, tag="analyse"):
     request: Count
     photo: Jpeg
-    landmarks: bool = False
+    wish: Wish
 
 
 class Draw(Struct, frozen=True, tag="draw"):

@@ -12,7 +12,7 @@ from typing import Self
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.process import EyeProcess
-from kiosk.ports import AnalysedPhoto, Shape
+from kiosk.ports import USUAL, AnalysedPhoto, Shape, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 
 _ANSWER_WITHIN = 10.0
@@ -48,9 +48,9 @@ class PhotoEye:
         if self._eye is not None:
             await self._eye.end(grace=0.5)
 
-    async def analyse(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
+    async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """See ports.PhotoAnalyser."""
-        answer = await self._ask(messages.Analyse(next(self._numbers), photo, landmarks))
+        answer = await self._ask(messages.Analyse(next(self._numbers), photo, wish))
         if isinstance(answer, messages.Analysed):
             return answer.photo
         raise CameraError("eye_contract", "asked to analyse, it drew")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Literal
 
 from kiosk.errors import KioskError
+from kiosk.recognition.on_device.refusal import Why
 from kiosk.recognition.tencent.codes import LEGACY, entry_for
 
 Language = Literal["zh-CN", "en-US"]
@@ -31,34 +31,6 @@ class Refused(KioskError):
 
     def message(self, language: Language) -> str:
         return self.detail or entry_for(self.code).meanings[language == "zh-CN"]
-
-
-class Why(StrEnum):
-    """What is in the way of a change or a question to the library."""
-
-    PERSON_EXISTS = "person_exists"
-    PERSON_UNKNOWN = "person_unknown"
-    GROUP_EXISTS = "group_exists"
-    GROUP_NAME_EXISTS = "group_name_exists"
-    GROUP_UNKNOWN = "group_unknown"
-    IN_GROUP = "in_group"
-    NOT_IN_GROUP = "not_in_group"
-    FACE_UNKNOWN = "face_unknown"
-    SAME_FACE = "same_face"
-    LAST_FACE = "last_face"
-    TOO_MANY_FACES = "too_many_faces"
-    TOO_MANY_PERSONS = "too_many_persons"
-    TOO_MANY_GROUPS = "too_many_groups"
-    TOO_MANY_GROUPS_OF_PERSON = "too_many_groups_of_person"
-    NO_SUCH_FIELD = "no_such_field"
-
-
-class LibraryRefusal(KioskError):
-    """The library's own, for either generation to translate."""
-
-    def __init__(self, why: Why) -> None:
-        super().__init__("state_conflict", why.value)
-        self.why = why
 
 
 OLD_CODES: Mapping[Why, int] = {

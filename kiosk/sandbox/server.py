@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kiosk import http_server
 from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.codes import LEGACY
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.iai.desk import MAX_POST, refuse
@@ -29,7 +30,6 @@ from kiosk.sandbox.iai.gate import Sent
 from kiosk.sandbox.legacy.desk import Desk as OldDesk
 from kiosk.sandbox.legacy.desk import envelope
 from kiosk.sandbox.legacy.gate import Gate
-from kiosk.sandbox.library import Library
 from kiosk.sandbox.refusals import Refused
 from kiosk.settings import is_loopback
 
@@ -43,14 +43,14 @@ log = structlog.get_logger()
 def create_app(
     analyser: PhotoAnalyser, credentials: Credentials, appid: str, bucket: str, wall: Callable[[], float] = time.time
 ) -> Starlette:
-    """Both generations of interfaces for one account, over one library in memory.
+    """Both generations of interfaces for one account, over one gallery in memory.
 
     An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
     token accept calls with that token only, of the current interfaces.
     """
-    library = Library(wall)
-    old = OldDesk(analyser, library, Gate(credentials, appid, bucket, wall))
-    current = CurrentDesk(analyser, library, credentials, wall)
+    gallery = Gallery(wall)
+    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall))
+    current = CurrentDesk(analyser, gallery, credentials, wall)
     return Starlette(
         routes=[
             *(Route(f"/face/{name}", _old(name, old), methods=["POST"]) for name in old.interfaces),

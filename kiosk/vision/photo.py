@@ -10,7 +10,7 @@ import numpy as np
 
 from kiosk.domain import Face
 from kiosk.errors import PhotoRejected
-from kiosk.ports import AnalysedFace, AnalysedPhoto
+from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, load
 from kiosk.vision.pixels import Image
@@ -51,7 +51,7 @@ class PhotoReader:
         self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True)
         self._assessor = Assessor(self._networks, quality, MOST_FACES)
 
-    def read(self, photo: bytes, *, landmarks: bool = False) -> AnalysedPhoto:
+    def read(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """Every face with its quality and embedding; a photo without faces is a photo all the same.
 
         `landmarks`: of the MOST_LANDMARKS largest faces, whatever their quality, as far as they are found.
@@ -67,7 +67,7 @@ class PhotoReader:
                 face=face,
                 quality=report,
                 embedding=embedder.embed(image, face),
-                landmarks=self._points(image, face) if landmarks and number < MOST_LANDMARKS else None,
+                landmarks=self._points(image, face) if wish.landmarks and number < MOST_LANDMARKS else None,
             )
             for number, (face, report) in enumerate(self._assessor.assess(image))
         )

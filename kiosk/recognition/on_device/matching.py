@@ -27,11 +27,12 @@ class Hit(NamedTuple):
     face: str
 
 
-def unit_vector(embedding: bytes) -> Vector:
+def unit_vector(embedding: bytes | None) -> Vector:
     """128 float32, little endian, of length 1 (give or take 0.001).
 
-    Raises ContractViolation `eye_contract` for anything else: NaN would compare as nobody and a long vector as everybody.
+    Raises ContractViolation `eye_contract` for anything else, None too: NaN would compare as nobody, a long vector as everybody.
     """
+    embedding = embedding or b""
     vector = np.frombuffer(embedding, dtype="<f4").astype(np.float32) if len(embedding) == 4 * DIMENSIONS else np.zeros(0)
     length = float(np.linalg.norm(vector))
     if not abs(length - 1.0) <= 1e-3:
@@ -46,7 +47,7 @@ def mean_vector(embeddings: Sequence[bytes]) -> bytes:
     return (total / length).astype("<f4").tobytes() if length > _NO_DIRECTION else embeddings[0]
 
 
-def cosine_of(one: bytes, other: bytes) -> float:
+def cosine_of(one: bytes | None, other: bytes | None) -> float:
     """Raises as `unit_vector` does."""
     return float(unit_vector(one) @ unit_vector(other))
 
@@ -121,7 +122,7 @@ class Index:
             members.discard(person)
         return used - len(rows)
 
-    def search(self, embedding: bytes, groups: Iterable[str], top: int = 5) -> list[Hit]:
+    def search(self, embedding: bytes | None, groups: Iterable[str], top: int = 5) -> list[Hit]:
         """The `top` persons of the union of `groups`, the most alike first, each by its best face.
 
         Every face is compared. Groups that do not exist hold nobody. Raises as `unit_vector` does.

@@ -14,7 +14,7 @@ Answer = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`run` takes a request's body and raises Refused or LibraryRefusal."""
+    """`run` takes a request's body and raises Refused or GalleryRefusal."""
 
     name: str
     run: Callable[[bytes], Awaitable[Answer]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kiosk.recognition.on_device.calibration import fixed_similarity, score
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import cosine_of
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.parameters import Model, Natural, OnePicture, PersonId, QualityControl, Switch, TwoPictures
 from kiosk.sandbox.iai.pictures import Pictures
-from kiosk.sandbox.library import Library
 from kiosk.sandbox.refusals import Refused
 
 MODEL = "3.0"
@@ -48,9 +48,9 @@ class DetectLiveFaceAccurate(OnePicture, frozen=True, kw_only=True):
 class Comparing:
     """Rotated pictures without EXIF are not turned: `NeedRotateDetection` is taken and does nothing."""
 
-    def __init__(self, pictures: Pictures, library: Library) -> None:
+    def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
-        self._library = library
+        self._gallery = gallery
 
     def actions(self) -> tuple[Action, ...]:
         return (
@@ -85,9 +85,9 @@ class Comparing:
         return await self._verify(sent, merged=True)
 
     async def _verify(self, sent: VerifyFace, *, merged: bool) -> Answer:
-        self._library.person(sent.person_id)
+        self._gallery.person(sent.person_id)
         face = await self._pictures.face(sent.image, sent.url, sent.quality_control)
-        found = round(score(self._library.likeness(sent.person_id, face.embedding, merged=merged)), 4)
+        found = round(score(self._gallery.likeness(sent.person_id, face.embedding, merged=merged)), 4)
         return {"Score": found, "IsMatch": found >= MATCH, "FaceModelVersion": MODEL}
 
     async def _liveness(self, _: DetectLiveFaceAccurate) -> Answer:

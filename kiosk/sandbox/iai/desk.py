@@ -11,6 +11,8 @@ import msgspec
 
 from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.iai.actions import Answer
 from kiosk.sandbox.iai.comparing import Comparing
@@ -21,8 +23,7 @@ from kiosk.sandbox.iai.groups import Groups
 from kiosk.sandbox.iai.persons import People
 from kiosk.sandbox.iai.pictures import Pictures
 from kiosk.sandbox.iai.searching import Searching
-from kiosk.sandbox.library import Library
-from kiosk.sandbox.refusals import CURRENT_CODES, LibraryRefusal, Refused
+from kiosk.sandbox.refusals import CURRENT_CODES, Refused
 
 VERSION = "2020-03-03"
 MAX_POST = 10 * 1024 * 1024
@@ -42,16 +43,16 @@ class Said(NamedTuple):
 class Desk:
     """Event loop only."""
 
-    def __init__(self, analyser: PhotoAnalyser, library: Library, credentials: Credentials, wall: Callable[[], float]) -> None:
+    def __init__(self, analyser: PhotoAnalyser, gallery: Gallery, credentials: Credentials, wall: Callable[[], float]) -> None:
         self._gate = Gate(credentials, wall)
         pictures = Pictures(analyser)
         families = (
-            Comparing(pictures, library),
+            Comparing(pictures, gallery),
             Detecting(pictures),
-            Searching(pictures, library),
-            Groups(library),
-            People(pictures, library),
-            Faces(pictures, library),
+            Searching(pictures, gallery),
+            Groups(gallery),
+            People(pictures, gallery),
+            Faces(pictures, gallery),
         )
         self._actions = {action.name: action for family in families for action in family.actions()}
 
@@ -66,7 +67,7 @@ class Desk:
             return _said(name, await self._answer(name, sent))
         except Refused as refusal:
             return refuse(refusal, sent.headers, name)
-        except LibraryRefusal as refusal:
+        except GalleryRefusal as refusal:
             return refuse(Refused(CURRENT_CODES[refusal.why]), sent.headers, name)
         except ContractViolation:
             return refuse(Refused("FailedOperation.ServerError"), sent.headers, name)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.calibration import score
+from kiosk.recognition.on_device.gallery import CURRENT, EnrolledFace, Gallery
+from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
 from kiosk.sandbox.iai.parameters import EMPTY, FaceThreshold, FourPictures, Parameters, PersonId, QualityControl, Switch
 from kiosk.sandbox.iai.persons import missing_person
 from kiosk.sandbox.iai.pictures import NO_FACE, UNQUALIFIED, Pictures, rectangle
-from kiosk.sandbox.library import CURRENT, EnrolledFace, Library
-from kiosk.sandbox.refusals import LibraryRefusal, Refused, Why
+from kiosk.sandbox.refusals import Refused
 
 _UNLIKE = -1604
 _RETURN_CODES = {
@@ -44,9 +45,9 @@ class DeleteFace(Parameters, frozen=True, kw_only=True):
 class Faces:
     """Two CreateFace of one person at once are refused, as the vendor does."""
 
-    def __init__(self, pictures: Pictures, library: Library) -> None:
+    def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
-        self._library = library
+        self._gallery = gallery
         self._busy: set[str] = set()
 
     def actions(self) -> tuple[Action, ...]:
@@ -57,9 +58,9 @@ class Faces:
         pictures = pictures or [(image, None) for image in sent.images or ()]
         if not pictures:
             raise Refused(EMPTY)
-        person = self._library.person(sent.person_id)
+        person = self._gallery.person(sent.person_id)
         if len(person.faces) + len(pictures) > CURRENT.faces:
-            raise LibraryRefusal(Why.TOO_MANY_FACES)
+            raise GalleryRefusal(Why.TOO_MANY_FACES)
         if sent.person_id in self._busy:
             raise Refused("FailedOperation.CreateFaceConcurrent")
         self._busy.add(sent.person_id)
@@ -76,17 +77,17 @@ class Faces:
             if refusal.code not in _RETURN_CODES:
                 raise
             return _RETURN_CODES[refusal.code]
-        if score(self._library.likeness(sent.person_id, seen.embedding)) <= sent.face_match_threshold:
+        if score(self._gallery.likeness(sent.person_id, seen.embedding)) <= sent.face_match_threshold:
             return _UNLIKE
-        face = self._library.new_face(seen.embedding, seen.face.box)
-        self._library.add_face(sent.person_id, face, CURRENT, allow_same=True)
+        face = self._gallery.new_face(seen.embedding, seen.face.box)
+        self._gallery.add_face(sent.person_id, face, CURRENT, allow_same=True)
         return face
 
     async def _delete(self, sent: DeleteFace) -> Answer:
         if not sent.face_ids:
             raise Refused(EMPTY)
         with missing_person():
-            gone = self._library.delete_faces(sent.person_id, sent.face_ids)
+            gone = self._gallery.delete_faces(sent.person_id, sent.face_ids)
         return {"SucDeletedNum": len(gone), "SucFaceIds": gone}
 
 

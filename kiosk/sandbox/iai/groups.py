@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from kiosk.recognition.on_device.gallery import CURRENT, Gallery, Group
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
 from kiosk.sandbox.iai.parameters import ILLEGAL, Fields, GroupId, GroupName, Model, Offset, Page, Parameters, Tag
-from kiosk.sandbox.library import CURRENT, Group, Library
 from kiosk.sandbox.refusals import Refused
 
 T = TypeVar("T")
@@ -36,8 +36,8 @@ class GetGroupInfo(Parameters, frozen=True, kw_only=True):
 
 
 class Groups:
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
 
     def actions(self) -> tuple[Action, ...]:
         return (
@@ -48,19 +48,19 @@ class Groups:
         )
 
     async def _create(self, sent: CreateGroup) -> Answer:
-        self._library.create_group(sent.group_id, sent.group_name, CURRENT, sent.tag or "", sent.group_ex_descriptions)
+        self._gallery.create_group(sent.group_id, sent.group_name, CURRENT, sent.tag or "", sent.group_ex_descriptions)
         return {"FaceModelVersion": MODEL}
 
     async def _delete(self, sent: DeleteGroup) -> Answer:
-        self._library.delete_group(sent.group_id)
+        self._gallery.delete_group(sent.group_id)
         return {}
 
     async def _list(self, sent: GetGroupList) -> Answer:
-        groups = self._library.groups
+        groups = self._gallery.groups
         return {"GroupInfos": [_info(group) for group in page(groups, sent.offset, sent.limit)], "GroupNum": len(groups)}
 
     async def _info(self, sent: GetGroupInfo) -> Answer:
-        return _info(self._library.group(sent.group_id))
+        return _info(self._gallery.group(sent.group_id))
 
 
 def page(items: Sequence[T], offset: int, limit: int) -> Sequence[T]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kiosk.recognition.on_device.calibration import score
+from kiosk.recognition.on_device.gallery import CURRENT, Gallery, Group, Person
+from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
 from kiosk.sandbox.iai.groups import page
@@ -28,8 +30,7 @@ from kiosk.sandbox.iai.parameters import (
     UniquePersonControl,
 )
 from kiosk.sandbox.iai.pictures import Pictures, rectangle
-from kiosk.sandbox.library import CURRENT, Group, Library, Person
-from kiosk.sandbox.refusals import LibraryRefusal, Refused, Why
+from kiosk.sandbox.refusals import Refused
 
 NO_SUCH_PERSON = "ResourceNotFound.ErrorPersonNotExisted"
 """In the vendor's examples of deleting; elsewhere an unknown person is an invalid parameter value."""
@@ -95,9 +96,9 @@ class ModifyPersonGroupInfo(Parameters, frozen=True, kw_only=True):
 
 
 class People:
-    def __init__(self, pictures: Pictures, library: Library) -> None:
+    def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
-        self._library = library
+        self._gallery = gallery
 
     def actions(self) -> tuple[Action, ...]:
         return (
@@ -114,18 +115,18 @@ class People:
         )
 
     async def _create(self, sent: CreatePerson) -> Answer:
-        group = self._library.group(sent.group_id)
+        group = self._gallery.group(sent.group_id)
         descriptions = _by_number(sent.person_ex_description_infos)
-        self._library.check_descriptions(group, descriptions)
-        self._library.check_new(sent.person_id, [sent.group_id], CURRENT)
+        self._gallery.check_descriptions(group, descriptions)
+        self._gallery.check_new(sent.person_id, [sent.group_id], CURRENT)
         seen = await self._pictures.face(sent.image, sent.url, sent.quality_control)
-        self._library.group(sent.group_id)  # it may have been deleted meanwhile
+        self._gallery.group(sent.group_id)  # it may have been deleted meanwhile
         twin = self._twin(seen.embedding, sent.group_id, sent.unique_person_control)
-        face = self._library.new_face(seen.embedding, seen.face.box)
+        face = self._gallery.new_face(seen.embedding, seen.face.box)
         if not twin:
-            person = self._library.new_person(sent.person_id, sent.person_name, gender=sent.gender or 0)
-            self._library.create_person(person, [sent.group_id], face, CURRENT)
-            self._library.describe(sent.person_id, sent.group_id, descriptions)
+            person = self._gallery.new_person(sent.person_id, sent.person_name, gender=sent.gender or 0)
+            self._gallery.create_person(person, [sent.group_id], face, CURRENT)
+            self._gallery.describe(sent.person_id, sent.group_id, descriptions)
         return {
             "FaceId": "" if twin else face.face_id,
             "SimilarPersonId": twin,
@@ -133,30 +134,30 @@ class People:
             "FaceModelVersion": MODEL,
         }
 
-    def _twin(self, embedding: bytes, group_id: str, control: int) -> str:
+    def _twin(self, embedding: bytes | None, group_id: str, control: int) -> str:
         """Who in the group has this face already; empty where nobody has, or nobody asks."""
         if not control:
             return ""
-        hits = self._library.search(embedding, [group_id], 1)
+        hits = self._gallery.search(embedding, [group_id], 1)
         return hits[0].person if hits and score(hits[0].cosine) >= _UNIQUE_FROM[control] else ""
 
     async def _delete(self, sent: DeletePerson) -> Answer:
         with missing_person():
-            self._library.delete_person(sent.person_id)
+            self._gallery.delete_person(sent.person_id)
         return {}
 
     async def _leave(self, sent: DeletePersonFromGroup) -> Answer:
-        self._library.leave(sent.person_id, sent.group_id)
+        self._gallery.leave(sent.person_id, sent.group_id)
         return {}
 
     async def _copy(self, sent: CopyPerson) -> Answer:
         groups = list(dict.fromkeys(sent.group_ids))
-        self._library.join(sent.person_id, groups, CURRENT)
+        self._gallery.join(sent.person_id, groups, CURRENT)
         return {"SucGroupNum": len(groups), "SucGroupIds": groups}
 
     async def _list(self, sent: GetPersonList) -> Answer:
-        group = self._library.group(sent.group_id)
-        people = self._library.members([sent.group_id])
+        group = self._gallery.group(sent.group_id)
+        people = self._gallery.members([sent.group_id])
         return {
             "PersonInfos": [_person(person, group) for person in page(people, sent.offset, sent.limit)],
             "PersonNum": len(people),
@@ -165,16 +166,16 @@ class People:
         }
 
     async def _count(self, sent: GetPersonListNum) -> Answer:
-        people = self._library.members([sent.group_id])
+        people = self._gallery.members([sent.group_id])
         return {"PersonNum": len(people), "FaceNum": sum(len(person.faces) for person in people)}
 
     async def _info(self, sent: GetPersonBaseInfo) -> Answer:
-        person = self._library.person(sent.person_id)
+        person = self._gallery.person(sent.person_id)
         return {"PersonName": person.name, "Gender": person.gender, "FaceIds": _face_ids(person)}
 
     async def _groups(self, sent: GetPersonGroupInfo) -> Answer:
-        person = self._library.person(sent.person_id)
-        groups = [self._library.group(group_id) for group_id in person.groups]
+        person = self._gallery.person(sent.person_id)
+        groups = [self._gallery.group(group_id) for group_id in person.groups]
         infos = [
             {"GroupId": group.group_id, "PersonExDescriptions": written(group, person)}
             for group in page(groups, sent.offset, sent.limit)
@@ -182,7 +183,7 @@ class People:
         return {"PersonGroupInfos": infos, "GroupNum": len(groups), "FaceModelVersion": MODEL}
 
     async def _modify(self, sent: ModifyPersonBaseInfo) -> Answer:
-        person = self._library.person(sent.person_id)
+        person = self._gallery.person(sent.person_id)
         if sent.person_name is not None:
             person.name = sent.person_name
         if sent.gender is not None:
@@ -190,7 +191,7 @@ class People:
         return {}
 
     async def _describe(self, sent: ModifyPersonGroupInfo) -> Answer:
-        self._library.describe(sent.person_id, sent.group_id, _by_number(sent.person_ex_description_infos))
+        self._gallery.describe(sent.person_id, sent.group_id, _by_number(sent.person_ex_description_infos))
         return {}
 
 
@@ -199,7 +200,7 @@ def missing_person() -> Iterator[None]:
     """An unknown person is answered by NO_SUCH_PERSON."""
     try:
         yield
-    except LibraryRefusal as refusal:
+    except GalleryRefusal as refusal:
         raise (Refused(NO_SUCH_PERSON) if refusal.why is Why.PERSON_UNKNOWN else refusal) from refusal
 
 

@@ -8,7 +8,7 @@ import re
 
 from kiosk.domain import Box
 from kiosk.errors import CameraError, PhotoRejected
-from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser
+from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser, Wish
 from kiosk.sandbox.iai.parameters import EMPTY, ILLEGAL
 from kiosk.sandbox.refusals import Refused
 
@@ -40,7 +40,7 @@ class Pictures:
             raise Refused(EMPTY)
         picture = _decoded(image)
         try:
-            photo = await self._analyser.analyse(picture, landmarks=landmarks)
+            photo = await self._analyser.analyse(picture, Wish(landmarks=landmarks))
         except PhotoRejected as error:
             raise Refused(_CODES.get(error.slug, "FailedOperation.ImageDecodeFailed")) from error
         except CameraError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.calibration import score
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import Hit
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
@@ -24,7 +25,6 @@ from kiosk.sandbox.iai.parameters import (
 )
 from kiosk.sandbox.iai.persons import written
 from kiosk.sandbox.iai.pictures import Pictures, qualified, rectangle
-from kiosk.sandbox.library import Library
 from kiosk.sandbox.refusals import Refused
 
 _UNQUALIFIED = -1601
@@ -63,9 +63,9 @@ _ByGroup = SearchFacesReturnsByGroup
 class Searching:
     """Whether a score at the threshold itself is answered differs among the interfaces, by the vendor's own words."""
 
-    def __init__(self, pictures: Pictures, library: Library) -> None:
+    def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
-        self._library = library
+        self._gallery = gallery
 
     def actions(self) -> tuple[Action, ...]:
         return (
@@ -94,7 +94,7 @@ class Searching:
 
     async def _results(self, sent: _Search, groups: Sequence[str], find: Callable[[AnalysedFace | None], Answer]) -> list[Answer]:
         """One for each face; a face that is not good enough is not searched for."""
-        if not self._library.members(groups):
+        if not self._gallery.members(groups):
             raise Refused(f"{ILLEGAL}NoFaceInGroups")
         photo = await self._pictures.look(sent.image, sent.url)
         faces = [face for face in photo.faces if face.face.box.short_side >= sent.min_face_size][: sent.max_face_num]
@@ -127,7 +127,7 @@ class Searching:
         """`at`: a score that equals the threshold counts."""
         if face is None:
             return []
-        hits = self._library.search(face.embedding, groups, most, merged=merged)
+        hits = self._gallery.search(face.embedding, groups, most, merged=merged)
         scored = [(hit, round(score(hit.cosine), 4)) for hit in hits]
         least = sent.face_match_threshold
         return [
@@ -137,9 +137,9 @@ class Searching:
         ]
 
     def _candidate(self, hit: Hit, found: float, *, details: bool) -> Answer:
-        person = self._library.person(hit.person)
+        person = self._gallery.person(hit.person)
         groups = [
-            {"GroupId": group_id, "PersonExDescriptions": written(self._library.group(group_id), person)}
+            {"GroupId": group_id, "PersonExDescriptions": written(self._gallery.group(group_id), person)}
             for group_id in person.groups
         ]
         return {
@@ -152,8 +152,8 @@ class Searching:
         }
 
     def _face_count(self, groups: Sequence[str]) -> int:
-        return sum(len(person.faces) for person in self._library.members(groups))
+        return sum(len(person.faces) for person in self._gallery.members(groups))
 
     def _person_count(self, groups: Sequence[str], found: Sequence[Answer]) -> int:
         """None are searched where no face is good enough, say the documents."""
-        return len(self._library.members(groups)) if any(result["RetCode"] == 0 for result in found) else 0
+        return len(self._gallery.members(groups)) if any(result["RetCode"] == 0 for result in found) else 0

@@ -9,13 +9,14 @@ from starlette.requests import ClientDisconnect, Request
 
 from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.sandbox.legacy.faces import Data, Faces
 from kiosk.sandbox.legacy.gate import Gate
 from kiosk.sandbox.legacy.persons import Persons
 from kiosk.sandbox.legacy.photos import Photos
 from kiosk.sandbox.legacy.submission import Submission, receive
-from kiosk.sandbox.library import Library
-from kiosk.sandbox.refusals import OLD_CODES, LibraryRefusal, Refusal
+from kiosk.sandbox.refusals import OLD_CODES, Refusal
 
 Interface = Callable[[Submission], Awaitable[Data]]
 
@@ -23,10 +24,10 @@ Interface = Callable[[Submission], Awaitable[Data]]
 class Desk:
     """Event loop only."""
 
-    def __init__(self, analyser: PhotoAnalyser, library: Library, gate: Gate) -> None:
+    def __init__(self, analyser: PhotoAnalyser, gallery: Gallery, gate: Gate) -> None:
         self._gate = gate
         photos = Photos(analyser)
-        faces, persons = Faces(photos, library), Persons(photos, library)
+        faces, persons = Faces(photos, gallery), Persons(photos, gallery)
         self.interfaces: Mapping[str, Interface] = {
             **{each.__name__: each for each in (faces.identify, faces.multidentify, faces.compare)},
             **{each.__name__: each for each in (persons.newperson, persons.delperson, persons.setinfo, persons.getinfo)},
@@ -44,7 +45,7 @@ class Desk:
             return 0, envelope(0, "OK", await self.interfaces[name](submission))
         except Refusal as refusal:
             return refusal.code, envelope(refusal.code, refusal.detail, refusal.data)
-        except LibraryRefusal as refusal:
+        except GalleryRefusal as refusal:
             told = Refusal(OLD_CODES[refusal.why])
             return told.code, envelope(told.code, told.detail, told.data)
         except ContractViolation as error:

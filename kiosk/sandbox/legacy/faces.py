@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from kiosk.recognition.on_device.calibration import confidence, old_similarity
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import cosine_of
 from kiosk.sandbox.legacy.photos import Photos, rectangle
 from kiosk.sandbox.legacy.submission import Submission
-from kiosk.sandbox.library import Library
 from kiosk.sandbox.refusals import Refusal
 
 Data = Mapping[str, object]
@@ -18,11 +18,11 @@ TOP = 5
 
 
 class Faces:
-    """Event loop only. Every method raises Refusal with the vendor's code, or LibraryRefusal."""
+    """Event loop only. Every method raises Refusal with the vendor's code, or GalleryRefusal."""
 
-    def __init__(self, photos: Photos, library: Library) -> None:
+    def __init__(self, photos: Photos, gallery: Gallery) -> None:
         self._photos = photos
-        self._library = library
+        self._gallery = gallery
 
     async def identify(self, sent: Submission) -> Data:
         """`/face/identify`."""
@@ -53,17 +53,17 @@ class Faces:
     def _check_groups(self, groups: Sequence[str]) -> None:
         require(groups)
         for group in groups:
-            self._library.group(group)
+            self._gallery.group(group)
 
-    def _candidates(self, embedding: bytes, groups: Sequence[str]) -> list[Data]:
+    def _candidates(self, embedding: bytes | None, groups: Sequence[str]) -> list[Data]:
         return [
             {
                 "person_id": hit.person,
                 "face_id": hit.face,
                 "confidence": round(confidence(hit.cosine), 4),
-                "tag": self._library.person(hit.person).tag,
+                "tag": self._gallery.person(hit.person).tag,
             }
-            for hit in self._library.search(embedding, groups, TOP)
+            for hit in self._gallery.search(embedding, groups, TOP)
         ]
 
 

@@ -7,31 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kiosk.recognition.on_device.gallery import OLD, Gallery
+from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.sandbox.legacy.faces import require, session
 from kiosk.sandbox.legacy.photos import Photos, rectangle
 from kiosk.sandbox.legacy.submission import Submission
-from kiosk.sandbox.library import OLD, Library
-from kiosk.sandbox.refusals import OLD_CODES, LibraryRefusal, Refusal
+from kiosk.sandbox.refusals import OLD_CODES, Refusal
 
 Data = Mapping[str, object]
 
 
 class Persons:
-    """Event loop only. Every method raises Refusal with the vendor's code, or LibraryRefusal."""
+    """Event loop only. Every method raises Refusal with the vendor's code, or GalleryRefusal."""
 
-    def __init__(self, photos: Photos, library: Library) -> None:
+    def __init__(self, photos: Photos, gallery: Gallery) -> None:
         self._photos = photos
-        self._library = library
+        self._gallery = gallery
 
     async def newperson(self, sent: Submission) -> Data:
         """Groups that do not exist come into being."""
         require(sent.person_id, sent.groups)
         groups = tuple(dict.fromkeys(sent.groups))
-        self._library.check_new(sent.person_id, groups, OLD)
+        self._gallery.check_new(sent.person_id, groups, OLD)
         seen = await self._photos.largest_face(sent.image, sent.url)
-        person = self._library.new_person(sent.person_id, sent.person_name or "", tag=sent.tag or "")
-        face = self._library.new_face(seen.embedding, seen.face.box)
-        self._library.create_person(person, groups, face, OLD)
+        person = self._gallery.new_person(sent.person_id, sent.person_name or "", tag=sent.tag or "")
+        face = self._gallery.new_face(seen.embedding, seen.face.box)
+        self._gallery.create_person(person, groups, face, OLD)
         return {
             "session_id": session(sent),
             "suc_group": len(groups),
@@ -43,13 +44,13 @@ class Persons:
 
     async def delperson(self, sent: Submission) -> Data:
         require(sent.person_id)
-        self._library.delete_person(sent.person_id)
+        self._gallery.delete_person(sent.person_id)
         return {"session_id": session(sent), "deleted": 1, "person_id": sent.person_id}
 
     async def addface(self, sent: Submission) -> Data:
         """Some of several pictures may be refused; where none is taken, the first one's code is the answer's."""
         require(sent.person_id)
-        self._library.person(sent.person_id)
+        self._gallery.person(sent.person_id)
         pictures: list[tuple[bytes | None, str]] = [(None, url) for url in sent.urls]
         pictures = pictures or [(image, "") for image in sent.images]
         if not pictures:
@@ -69,16 +70,16 @@ class Persons:
 
     async def _add(self, sent: Submission, image: bytes | None, url: str) -> str:
         seen = await self._photos.largest_face(image, url)
-        face = self._library.new_face(seen.embedding, seen.face.box, sent.tag or "")
+        face = self._gallery.new_face(seen.embedding, seen.face.box, sent.tag or "")
         try:
-            self._library.add_face(sent.person_id, face, OLD, allow_same=False)
-        except LibraryRefusal as refusal:
+            self._gallery.add_face(sent.person_id, face, OLD, allow_same=False)
+        except GalleryRefusal as refusal:
             raise Refusal(OLD_CODES[refusal.why]) from refusal
         return face.face_id
 
     async def delface(self, sent: Submission) -> Data:
         require(sent.person_id, sent.face_ids)
-        gone = self._library.delete_faces(sent.person_id, sent.face_ids)
+        gone = self._gallery.delete_faces(sent.person_id, sent.face_ids)
         if not gone:
             raise Refusal(-1305)
         return {"session_id": session(sent), "deleted": len(gone), "face_ids": gone}
@@ -86,7 +87,7 @@ class Persons:
     async def setinfo(self, sent: Submission) -> Data:
         """What is not sent stays."""
         require(sent.person_id)
-        person = self._library.person(sent.person_id)
+        person = self._gallery.person(sent.person_id)
         if sent.person_name is not None:
             person.name = sent.person_name
         if sent.tag is not None:
@@ -95,7 +96,7 @@ class Persons:
 
     async def getinfo(self, sent: Submission) -> Data:
         require(sent.person_id)
-        person = self._library.person(sent.person_id)
+        person = self._gallery.person(sent.person_id)
         return {
             "session_id": session(sent),
             "person_id": person.person_id,
@@ -106,18 +107,18 @@ class Persons:
         }
 
     async def getgroupids(self, sent: Submission) -> Data:
-        return {"session_id": session(sent), "group_ids": [group.group_id for group in self._library.groups]}
+        return {"session_id": session(sent), "group_ids": [group.group_id for group in self._gallery.groups]}
 
     async def getpersonids(self, sent: Submission) -> Data:
         require(sent.groups)
-        return {"session_id": session(sent), "person_ids": [p.person_id for p in self._library.members(sent.groups)]}
+        return {"session_id": session(sent), "person_ids": [p.person_id for p in self._gallery.members(sent.groups)]}
 
     async def getfaceids(self, sent: Submission) -> Data:
         require(sent.person_id)
-        return {"session_id": session(sent), "face_ids": [f.face_id for f in self._library.person(sent.person_id).faces]}
+        return {"session_id": session(sent), "face_ids": [f.face_id for f in self._gallery.person(sent.person_id).faces]}
 
     async def getfaceinfo(self, sent: Submission) -> Data:
         require(sent.face_id)
-        face = self._library.face(sent.face_id)
+        face = self._gallery.face(sent.face_id)
         info = {"face_id": face.face_id, **rectangle(face.box), "tag": face.tag}
         return {"session_id": session(sent), "face_info": info}

@@ -1,4 +1,4 @@
-"""The sandbox's person library, in memory: what the vendor keeps behind both generations of interfaces."""
+"""Who is enrolled: groups, persons and faces as the vendor's interfaces define them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kiosk.domain import Box
 from kiosk.recognition.on_device.matching import Hit, Index, cosine_of, mean_vector, unit_vector
-from kiosk.sandbox.refusals import LibraryRefusal, Why
+from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 
 MOST_GROUPS_OF_PERSON = 100
 SAME = 0.999
@@ -66,8 +66,8 @@ class Person:
     faces: list[EnrolledFace] = field(default_factory=list)
 
 
-class Library:
-    """Event loop only. Everything raises LibraryRefusal, saying why. `wall`: Unix seconds."""
+class Gallery:
+    """Event loop only. Everything raises GalleryRefusal, saying why. `wall`: Unix seconds."""
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
@@ -85,15 +85,15 @@ class Library:
 
     def group(self, group_id: str) -> Group:
         if group_id not in self._groups:
-            raise LibraryRefusal(Why.GROUP_UNKNOWN)
+            raise GalleryRefusal(Why.GROUP_UNKNOWN)
         return self._groups[group_id]
 
     def create_group(self, group_id: str, name: str, limits: Limits, tag: str = "", fields: Sequence[str] = ()) -> Group:
         if group_id in self._groups:
-            raise LibraryRefusal(Why.GROUP_EXISTS)
+            raise GalleryRefusal(Why.GROUP_EXISTS)
         self._check_name(name)
         if len(self._groups) >= limits.groups:
-            raise LibraryRefusal(Why.TOO_MANY_GROUPS)
+            raise GalleryRefusal(Why.TOO_MANY_GROUPS)
         self._groups[group_id] = Group(group_id, name, self._now(), tag, tuple(fields))
         return self._groups[group_id]
 
@@ -120,17 +120,17 @@ class Library:
 
     def person(self, person_id: str) -> Person:
         if person_id not in self._persons:
-            raise LibraryRefusal(Why.PERSON_UNKNOWN)
+            raise GalleryRefusal(Why.PERSON_UNKNOWN)
         return self._persons[person_id]
 
     def check_new(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
-        """Raises LibraryRefusal where such a person could not be created in these groups, missing ones being created."""
+        """Raises GalleryRefusal where such a person could not be created in these groups, missing ones being created."""
         if person_id in self._persons:
-            raise LibraryRefusal(Why.PERSON_EXISTS)
+            raise GalleryRefusal(Why.PERSON_EXISTS)
         if len(self._groups.keys() | set(group_ids)) > limits.groups:
-            raise LibraryRefusal(Why.TOO_MANY_GROUPS)
+            raise GalleryRefusal(Why.TOO_MANY_GROUPS)
         if any(len(self._groups[g].members) >= limits.persons for g in group_ids if g in self._groups):
-            raise LibraryRefusal(Why.TOO_MANY_PERSONS)
+            raise GalleryRefusal(Why.TOO_MANY_PERSONS)
 
     def create_person(self, person: Person, group_ids: Sequence[str], face: EnrolledFace, limits: Limits) -> Person:
         """Groups that do not exist come into being. `person` comes without groups and faces."""
@@ -163,11 +163,11 @@ class Library:
         person = self.person(person_id)
         groups = [self.group(group_id) for group_id in dict.fromkeys(group_ids)]
         if any(group.group_id in person.groups for group in groups):
-            raise LibraryRefusal(Why.IN_GROUP)
+            raise GalleryRefusal(Why.IN_GROUP)
         if len(person.groups) + len(groups) > MOST_GROUPS_OF_PERSON:
-            raise LibraryRefusal(Why.TOO_MANY_GROUPS_OF_PERSON)
+            raise GalleryRefusal(Why.TOO_MANY_GROUPS_OF_PERSON)
         if any(len(group.members) >= limits.persons for group in groups):
-            raise LibraryRefusal(Why.TOO_MANY_PERSONS)
+            raise GalleryRefusal(Why.TOO_MANY_PERSONS)
         for group in groups:
             self._put(person, group.group_id)
 
@@ -175,7 +175,7 @@ class Library:
         """Whoever leaves their last group is deleted."""
         person, group = self.person(person_id), self.group(group_id)
         if group_id not in person.groups:
-            raise LibraryRefusal(Why.NOT_IN_GROUP)
+            raise GalleryRefusal(Why.NOT_IN_GROUP)
         if len(person.groups) == 1:
             self.delete_person(person_id)
             return
@@ -187,27 +187,27 @@ class Library:
         """Writes into a group's fields of a person."""
         person, group = self.person(person_id), self.group(group_id)
         if group_id not in person.groups:
-            raise LibraryRefusal(Why.NOT_IN_GROUP)
+            raise GalleryRefusal(Why.NOT_IN_GROUP)
         self.check_descriptions(group, descriptions)
         person.groups[group_id].update(descriptions)
 
     def check_descriptions(self, group: Group, descriptions: Descriptions) -> None:
         if any(number >= len(group.fields) for number in descriptions):
-            raise LibraryRefusal(Why.NO_SUCH_FIELD)
+            raise GalleryRefusal(Why.NO_SUCH_FIELD)
 
     # Faces
 
-    def new_face(self, embedding: bytes, box: Box, tag: str = "") -> EnrolledFace:
+    def new_face(self, embedding: bytes | None, box: Box, tag: str = "") -> EnrolledFace:
         """One with an id of its own, not yet anybody's. Raises ContractViolation where this is no embedding."""
-        unit_vector(embedding)
-        return EnrolledFace(str(10**18 + secrets.randbelow(9 * 10**18)), embedding, box, tag)
+        vector = unit_vector(embedding)
+        return EnrolledFace(str(10**18 + secrets.randbelow(9 * 10**18)), vector.astype("<f4").tobytes(), box, tag)
 
     def add_face(self, person_id: str, face: EnrolledFace, limits: Limits, *, allow_same: bool) -> None:
         person = self.person(person_id)
         if len(person.faces) >= limits.faces:
-            raise LibraryRefusal(Why.TOO_MANY_FACES)
+            raise GalleryRefusal(Why.TOO_MANY_FACES)
         if not allow_same and any(cosine_of(face.embedding, known.embedding) >= SAME for known in person.faces):
-            raise LibraryRefusal(Why.SAME_FACE)
+            raise GalleryRefusal(Why.SAME_FACE)
         self._keep(person, face)
 
     def delete_faces(self, person_id: str, face_ids: Iterable[str]) -> list[str]:
@@ -215,7 +215,7 @@ class Library:
         person = self.person(person_id)
         going = {face.face_id for face in person.faces} & set(face_ids)
         if len(going) == len(person.faces):
-            raise LibraryRefusal(Why.LAST_FACE)
+            raise GalleryRefusal(Why.LAST_FACE)
         staying = [face for face in person.faces if face.face_id not in going]
         person.faces.clear()
         self._faces.remove(person_id)
@@ -227,18 +227,18 @@ class Library:
 
     def face(self, face_id: str) -> EnrolledFace:
         if face_id not in self._owners:
-            raise LibraryRefusal(Why.FACE_UNKNOWN)
+            raise GalleryRefusal(Why.FACE_UNKNOWN)
         return next(face for face in self._persons[self._owners[face_id]].faces if face.face_id == face_id)
 
     # Likeness
 
-    def search(self, embedding: bytes, group_ids: Sequence[str], top: int, *, merged: bool = False) -> list[Hit]:
+    def search(self, embedding: bytes | None, group_ids: Sequence[str], top: int, *, merged: bool = False) -> list[Hit]:
         """Persons, the most alike first: by the best of their faces, or `merged`, by all of their faces as one."""
         for group_id in group_ids:
             self.group(group_id)
         return (self._merged if merged else self._faces).search(embedding, group_ids, top)
 
-    def likeness(self, person_id: str, embedding: bytes, *, merged: bool = False) -> float:
+    def likeness(self, person_id: str, embedding: bytes | None, *, merged: bool = False) -> float:
         """The cosine to one person, as `search` has it."""
         faces = [face.embedding for face in self.person(person_id).faces]
         return max(cosine_of(embedding, face) for face in ([mean_vector(faces)] if merged else faces))
@@ -258,7 +258,7 @@ class Library:
 
     def _check_name(self, name: str) -> None:
         if any(group.name == name for group in self._groups.values()):
-            raise LibraryRefusal(Why.GROUP_NAME_EXISTS)
+            raise GalleryRefusal(Why.GROUP_NAME_EXISTS)
 
     def _now(self) -> int:
         return round(1000 * self._wall())
