@@ -23,6 +23,7 @@ _HEAD = f"""\
 _EXAMPLE_RULE = RuleSettings(name="enrolled-people", when="verdict.kind == 'match'", effect="grant")
 _EXAMPLES = {
     "ca_file": "/etc/kiosk/ca.pem",
+    "gallery": "/var/lib/kiosk/gallery.sqlite",
     "path": "/var/lib/kiosk/journal.sqlite",
     "threshold": 60.0,
     "token_file": "tencent-token",

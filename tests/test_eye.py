@@ -211,7 +211,7 @@ async def test_photos_are_measured_and_bad_ones_named(models_dir: Path, people: 
         portrait = (people / "P002" / "assets" / "studio_portrait.jpg").read_bytes()
         analysed = await eye.analyse(portrait)
         assert (analysed.width, analysed.height, len(analysed.faces)) == (2048, 2048, 1)
-        assert len(analysed.faces[0].embedding or b'') == 512
+        assert len(analysed.faces[0].embedding or b"") == 512
         for photo, slug in ((b"GIF89a" + bytes(100), "image_format_unknown"), (portrait[:1000], "image_decode_failed")):
             with pytest.raises(PhotoRejected, match=slug):
                 await eye.analyse(photo)
