@@ -132,6 +132,13 @@ TABLE: dict[str, Entry] = {
     "journal_unwritable": Entry("device", _OUT, ("the journal cannot be written: nothing is granted", "日志无法写入，拒绝放行")),
     "journal_missing": Entry("device", _NOBODY, ("there is no journal to read", "找不到日志")),
     "journal_broken": Entry("device", _NOBODY, ("the journal's hash chain is broken", "日志哈希链损坏")),
+    "gallery_unreadable": Entry("device", _OUT, ("the gallery's file is damaged or no gallery", "人员库文件损坏或不是人员库")),
+    "gallery_unwritable": Entry("device", _OUT, ("the gallery's file cannot be written", "人员库文件无法写入")),
+    "gallery_locked": Entry(
+        "device", _WAIT, ("another program is changing the gallery: try again", "其他程序正在修改人员库，请重试")
+    ),
+    "gallery_key_missing": Entry("setup", _OUT, ("the gallery's key is missing", "缺少人员库密钥")),
+    "gallery_key_wrong": Entry("setup", _OUT, ("this is not the key that the gallery is under", "人员库密钥不匹配")),
     # Set-up.
     "configuration_invalid": Entry("setup", _NOBODY, ("the configuration has mistakes", "配置有误")),
     "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),

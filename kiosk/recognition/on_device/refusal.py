@@ -1,4 +1,4 @@
-"""Why the gallery says no."""
+"""Why the gallery says no, and what may be wrong with its file."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ class GalleryRefusal(KioskError):
     def __init__(self, why: Why) -> None:
         super().__init__("state_conflict", why.value)
         self.why = why
+
+
+class GalleryError(KioskError):
+    """The file or its key is not what it should be: `gallery_unreadable`, `gallery_unwritable`, `gallery_locked`,
+    `gallery_key_missing`, `gallery_key_wrong`.
+    """

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.calibration import score
-from kiosk.recognition.on_device.gallery import CURRENT, EnrolledFace, Gallery
+from kiosk.recognition.on_device.enrolled import CURRENT, EnrolledFace
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
@@ -79,7 +80,7 @@ class Faces:
             return _RETURN_CODES[refusal.code]
         if score(self._gallery.likeness(sent.person_id, seen.embedding)) <= sent.face_match_threshold:
             return _UNLIKE
-        face = self._gallery.new_face(seen.embedding, seen.face.box)
+        face = self._gallery.new_face(seen)
         self._gallery.add_face(sent.person_id, face, CURRENT, allow_same=True)
         return face
 

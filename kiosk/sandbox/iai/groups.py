@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from kiosk.recognition.on_device.gallery import CURRENT, Gallery, Group
+from kiosk.recognition.on_device.enrolled import CURRENT, Group
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
 from kiosk.sandbox.iai.parameters import ILLEGAL, Fields, GroupId, GroupName, Model, Offset, Page, Parameters, Tag
@@ -65,9 +66,14 @@ class Groups:
 
 def page(items: Sequence[T], offset: int, limit: int) -> Sequence[T]:
     """Raises Refused where `offset` lies beyond the end."""
-    if offset > len(items):
-        raise Refused(f"{ILLEGAL}OffsetExceed")
+    check_offset(offset, len(items))
     return items[offset : offset + limit]
+
+
+def check_offset(offset: int, count: int) -> None:
+    """Raises Refused where `offset` lies beyond the end of so many."""
+    if offset > count:
+        raise Refused(f"{ILLEGAL}OffsetExceed")
 
 
 def _info(group: Group) -> Answer:

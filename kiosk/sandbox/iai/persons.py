@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kiosk.recognition.on_device.calibration import score
-from kiosk.recognition.on_device.gallery import CURRENT, Gallery, Group, Person
+from kiosk.recognition.on_device.enrolled import CURRENT, Group, Person
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.comparing import MODEL
-from kiosk.sandbox.iai.groups import page
+from kiosk.sandbox.iai.groups import check_offset, page
 from kiosk.sandbox.iai.parameters import (
     Description,
     Descriptions,
@@ -122,7 +123,7 @@ class People:
         seen = await self._pictures.face(sent.image, sent.url, sent.quality_control)
         self._gallery.group(sent.group_id)  # it may have been deleted meanwhile
         twin = self._twin(seen.embedding, sent.group_id, sent.unique_person_control)
-        face = self._gallery.new_face(seen.embedding, seen.face.box)
+        face = self._gallery.new_face(seen)
         if not twin:
             person = self._gallery.new_person(sent.person_id, sent.person_name, gender=sent.gender or 0)
             self._gallery.create_person(person, [sent.group_id], face, CURRENT)
@@ -157,17 +158,18 @@ class People:
 
     async def _list(self, sent: GetPersonList) -> Answer:
         group = self._gallery.group(sent.group_id)
-        people = self._gallery.members([sent.group_id])
+        persons, faces = self._gallery.population([sent.group_id])
+        check_offset(sent.offset, persons)
         return {
-            "PersonInfos": [_person(person, group) for person in page(people, sent.offset, sent.limit)],
-            "PersonNum": len(people),
-            "FaceNum": sum(len(person.faces) for person in people),
+            "PersonInfos": [_person(person, group) for person in self._gallery.members([sent.group_id], sent.offset, sent.limit)],
+            "PersonNum": persons,
+            "FaceNum": faces,
             "FaceModelVersion": MODEL,
         }
 
     async def _count(self, sent: GetPersonListNum) -> Answer:
-        people = self._gallery.members([sent.group_id])
-        return {"PersonNum": len(people), "FaceNum": sum(len(person.faces) for person in people)}
+        persons, faces = self._gallery.population([sent.group_id])
+        return {"PersonNum": persons, "FaceNum": faces}
 
     async def _info(self, sent: GetPersonBaseInfo) -> Answer:
         person = self._gallery.person(sent.person_id)
@@ -183,11 +185,7 @@ class People:
         return {"PersonGroupInfos": infos, "GroupNum": len(groups), "FaceModelVersion": MODEL}
 
     async def _modify(self, sent: ModifyPersonBaseInfo) -> Answer:
-        person = self._gallery.person(sent.person_id)
-        if sent.person_name is not None:
-            person.name = sent.person_name
-        if sent.gender is not None:
-            person.gender = sent.gender
+        self._gallery.update_person(sent.person_id, name=sent.person_name, gender=sent.gender)
         return {}
 
     async def _describe(self, sent: ModifyPersonGroupInfo) -> Answer:

@@ -94,7 +94,7 @@ class Searching:
 
     async def _results(self, sent: _Search, groups: Sequence[str], find: Callable[[AnalysedFace | None], Answer]) -> list[Answer]:
         """One for each face; a face that is not good enough is not searched for."""
-        if not self._gallery.members(groups):
+        if not any(self._gallery.population(groups)):
             raise Refused(f"{ILLEGAL}NoFaceInGroups")
         photo = await self._pictures.look(sent.image, sent.url)
         faces = [face for face in photo.faces if face.face.box.short_side >= sent.min_face_size][: sent.max_face_num]
@@ -152,8 +152,8 @@ class Searching:
         }
 
     def _face_count(self, groups: Sequence[str]) -> int:
-        return sum(len(person.faces) for person in self._gallery.members(groups))
+        return self._gallery.population(groups)[1]
 
     def _person_count(self, groups: Sequence[str], found: Sequence[Answer]) -> int:
         """None are searched where no face is good enough, say the documents."""
-        return len(self._gallery.members(groups)) if any(result["RetCode"] == 0 for result in found) else 0
+        return self._gallery.population(groups)[0] if any(result["RetCode"] == 0 for result in found) else 0

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kiosk.recognition.on_device.gallery import OLD, Gallery
+from kiosk.recognition.on_device.enrolled import OLD
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.sandbox.legacy.faces import require, session
 from kiosk.sandbox.legacy.photos import Photos, rectangle
@@ -31,7 +32,7 @@ class Persons:
         self._gallery.check_new(sent.person_id, groups, OLD)
         seen = await self._photos.largest_face(sent.image, sent.url)
         person = self._gallery.new_person(sent.person_id, sent.person_name or "", tag=sent.tag or "")
-        face = self._gallery.new_face(seen.embedding, seen.face.box)
+        face = self._gallery.new_face(seen)
         self._gallery.create_person(person, groups, face, OLD)
         return {
             "session_id": session(sent),
@@ -70,7 +71,7 @@ class Persons:
 
     async def _add(self, sent: Submission, image: bytes | None, url: str) -> str:
         seen = await self._photos.largest_face(image, url)
-        face = self._gallery.new_face(seen.embedding, seen.face.box, sent.tag or "")
+        face = self._gallery.new_face(seen, sent.tag or "")
         try:
             self._gallery.add_face(sent.person_id, face, OLD, allow_same=False)
         except GalleryRefusal as refusal:
@@ -87,11 +88,7 @@ class Persons:
     async def setinfo(self, sent: Submission) -> Data:
         """What is not sent stays."""
         require(sent.person_id)
-        person = self._gallery.person(sent.person_id)
-        if sent.person_name is not None:
-            person.name = sent.person_name
-        if sent.tag is not None:
-            person.tag = sent.tag
+        self._gallery.update_person(sent.person_id, name=sent.person_name, tag=sent.tag)
         return {"session_id": session(sent), "person_id": sent.person_id}
 
     async def getinfo(self, sent: Submission) -> Data:
