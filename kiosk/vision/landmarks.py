@@ -110,9 +110,7 @@ def engine_for(landmarker: Literal["auto"] | EngineName) -> EngineName:
     if landmarker == "auto":
         return "mediapipe" if runs_mediapipe() else "litert"
     if landmarker == "mediapipe" and not runs_mediapipe():
-        raise CameraError(
-            "system_incomplete", "MediaPipe does not run on this processor; set eye.landmarker = 'auto'"
-        )
+        raise CameraError("system_incomplete", "MediaPipe does not run on this processor; set eye.landmarker = 'auto'")
     return landmarker
 
 

@@ -153,8 +153,9 @@ def _anchors() -> Floats:
 
 def _surest(boxes: NDArray[np.float32], logits: NDArray[np.float32], anchors: Floats) -> Floats | None:
     """The likeliest detection, averaged with those that overlap it: centre, size and six points, in pixels of the input."""
-    sure = (logits >= LEAST_LOGIT) & (boxes[:, 2:4] > 0).all(axis=1) & np.isfinite(boxes).all(axis=1)
-    if not sure.any():
+    sure = np.flatnonzero(logits >= LEAST_LOGIT)
+    sure = sure[(boxes[sure, 2:4] > 0).all(axis=1) & np.isfinite(boxes[sure]).all(axis=1)]
+    if sure.size == 0:
         return None
     found, scores = boxes[sure].astype(float), 1 / (1 + np.exp(-logits[sure].astype(float)))
     found.reshape(len(found), -1, 2)[:, [0, 2, 3, 4, 5, 6, 7]] += anchors[sure, np.newaxis]
