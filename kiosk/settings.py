@@ -140,6 +140,8 @@ class EyeSettings(Section):
     """Threads OpenCV may use."""
     find_width: Annotated[int, Field(ge=160, le=1920)] = 320
     """Faces are looked for in a copy of the frame of this width; wider finds smaller faces, slower."""
+    landmarker: Literal["auto", "mediapipe", "litert"] = "auto"
+    """What runs the landmark networks, with the same result; `auto`: MediaPipe where the processor can run it, else LiteRT."""
 
 
 class TencentSettings(Section):

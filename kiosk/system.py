@@ -11,6 +11,8 @@ import os
 import sys
 from typing import NamedTuple
 
+from kiosk.processor import runs_mediapipe
+
 PYTHON = (3, 11)
 LIBRARIES = {
     "libEGL.so.1": "libegl1",
@@ -24,6 +26,8 @@ LIBRARIES = {
 """Shared library → the Debian package that holds it. MediaPipe needs EGL and GLESv2, OpenCV's wheel GL, GLib and
 xcb (read from the wheels' ELF headers); the eye's confinement needs seccomp. Newer releases call libglib2.0-0
 libglib2.0-0t64, which provides the old name."""
+_OF_MEDIAPIPE = ("libEGL.so.1", "libGLESv2.so.2")
+"""Not needed where the processor cannot run MediaPipe: the eye does without it there."""
 
 
 class Missing(NamedTuple):
@@ -36,7 +40,8 @@ class Missing(NamedTuple):
 def missing() -> list[Missing]:
     """What is not there. Loads the libraries it finds into this process, and nothing of OpenCV or MediaPipe."""
     old = [] if sys.version_info >= PYTHON else [Missing("Python 3.11 or newer", "python3.11-venv")]
-    return old + [Missing(library, package) for library, package in LIBRARIES.items() if not _loads(library)]
+    needed = [library for library in LIBRARIES if library not in _OF_MEDIAPIPE or runs_mediapipe()]
+    return old + [Missing(library, LIBRARIES[library]) for library in needed if not _loads(library)]
 
 
 def _loads(library: str) -> bool:

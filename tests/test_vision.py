@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kiosk.domain import Box, Ended, Face, Probe, Shot
 from kiosk.errors import CameraError, PhotoRejected, ProbeRejected
 from kiosk.eye import messages
+from kiosk.processor import runs_mediapipe
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.assessor import Assessor, load
@@ -32,9 +33,9 @@ NAMES = [f"P{number:03}" for number in range(1, 11)]
 GREY = 120
 
 
-@pytest.fixture(scope="module")
-def assessor(models_dir: Path) -> Iterator[Assessor]:
-    networks = load(models_dir, EyeSettings(), (320,), embed=True)
+@pytest.fixture(scope="module", params=["mediapipe", "litert"] if runs_mediapipe() else ["litert"])
+def assessor(models_dir: Path, request: pytest.FixtureRequest) -> Iterator[Assessor]:
+    networks = load(models_dir, EyeSettings(landmarker=request.param), (320,), embed=True)
     yield Assessor(networks, QualitySettings(), closely=2)
     networks.landmarker.close()
 
@@ -382,16 +383,18 @@ def test_a_missing_system_library_is_named(models_dir: Path, monkeypatch: pytest
     def fail(model: Path) -> None:
         raise OSError("libEGL.so.1: cannot open shared object file")
 
-    monkeypatch.setattr("kiosk.vision.landmarks._create", fail)
+    monkeypatch.setattr("kiosk.vision.landmarks.runs_mediapipe", lambda: True)
+    monkeypatch.setattr("kiosk.vision.landmarks_mediapipe._create", fail)
     with pytest.raises(CameraError, match=r"system_incomplete.*libEGL"):
         _examiner(models_dir)
 
 
-def test_seeing_does_without_matplotlib() -> None:
+@pytest.mark.skipif(not runs_mediapipe(), reason="this processor cannot run MediaPipe")
+def test_mediapipe_does_without_matplotlib() -> None:
     code = """if True:
         import sys, kiosk.vision.examiner, kiosk.vision.photo
-        from kiosk.vision.landmarks import _do_without_matplotlib
-        assert not [name for name in sys.modules if "mediapipe" in name]
+        from kiosk.vision.landmarks_mediapipe import _do_without_matplotlib
+        assert "mediapipe" not in sys.modules
         _do_without_matplotlib()
         from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
         assert not hasattr(sys.modules["matplotlib"], "__file__")

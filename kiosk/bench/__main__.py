@@ -11,6 +11,7 @@ import typer
 from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
+from kiosk.bench import landmarks as landmarks_bench
 from kiosk.bench.report import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")
@@ -27,14 +28,24 @@ def choose(
         context.call_on_close(lambda: _report.write(json))
     if context.invoked_subcommand is None:
         frames()
+        landmarks()
         door()
         client()
 
 
 @app.command()
 def frames(count: Annotated[int, typer.Option(help="Frames measured at each size.")] = 150) -> None:
-    """Milliseconds a frame by stage, with one face, at three sizes."""
+    """Milliseconds a frame by stage, with one face, at three sizes and with each landmark engine."""
     frames_bench.measure(_report, count)
+
+
+@app.command()
+def landmarks(
+    rounds: Annotated[int, typer.Option(help="How often each of ten faces is timed.", min=1)] = 20,
+    starts: Annotated[int, typer.Option(help="Fresh processes for start and memory.", min=1)] = 5,
+) -> None:
+    """MediaPipe and LiteRT side by side: cost of a face, start, memory, and how far they are apart."""
+    landmarks_bench.measure(_report, rounds, starts)
 
 
 @app.command()

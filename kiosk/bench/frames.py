@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.bench.landmarks import engines
 from kiosk.bench.report import Report, median, percentile
 from kiosk.capture.source import open_source
 from kiosk.domain import Shot
 from kiosk.eye.process import QUIET
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings, SiteSettings
 from kiosk.vision.examiner import Examiner
+from kiosk.vision.landmarks import EngineName
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
 _STANDING = 1.4
@@ -27,30 +29,35 @@ _STANDING = 1.4
 def measure(report: Report, count: int) -> None:
     os.environ.update(QUIET)
     rows = []
-    for width, height in SIZES:
-        stages, totals = _run(width, height, count)
+    for (width, height), engine in itertools.product(SIZES, engines()):
+        stages, totals = _run(width, height, count, engine)
         rows.append(
-            {"size": f"{width}×{height}", "total_p50_ms": 1000 * median(totals), "total_p95_ms": 1000 * percentile(totals, 0.95)}
+            {
+                "size": f"{width}×{height}",
+                "landmarks_by": engine,
+                "total_p50_ms": 1000 * median(totals),
+                "total_p95_ms": 1000 * percentile(totals, 0.95),
+            }
             | {f"{name}_ms": 1000 * median(spent) for name, spent in stages.items()}
         )
-    names = sorted({key for row in rows for key in row} - {"size", "total_p50_ms", "total_p95_ms"})
-    rows = [{key: row.get(key, 0.0) for key in ("size", "total_p50_ms", "total_p95_ms", *names)} for row in rows]
+    first = ("size", "landmarks_by", "total_p50_ms", "total_p95_ms")
+    names = sorted({key for row in rows for key in row} - set(first))
+    rows = [{key: row.get(key, 0.0) for key in (*first, *names)} for row in rows]
     report.add(
         "milliseconds a frame, one face in view",
         f"median over {count} frames of the demo's person standing (each frame shifted by noise), after 10 to warm up; "
-        "one OpenCV thread; wall time of Examiner.examine in this process; a stage's median counts only frames in which it ran.",
+        "one thread; wall time of Examiner.examine in this process; a stage's median counts only frames in which it ran.",
         rows,
     )
 
 
-def _run(width: int, height: int, count: int) -> tuple[dict[str, list[float]], list[float]]:
+def _run(width: int, height: int, count: int, engine: EngineName) -> tuple[dict[str, list[float]], list[float]]:
     # The attempt budget is spent at once, so that what is measured is watching, and encoding counts where it happens.
     presentation = PresentationSettings(attempts=20, retry_after=0.2)
     stages: dict[str, list[float]] = defaultdict(list)
     totals = []
-    with Examiner(
-        "bench", QualitySettings(), presentation, EyeSettings(), SiteSettings().models_dir, embed=False, first_presentation=1
-    ) as examiner:
+    eye, models_dir = EyeSettings(landmarker=engine), SiteSettings().models_dir
+    with Examiner("bench", QualitySettings(), presentation, eye, models_dir, embed=False, first_presentation=1) as examiner:
         for number, image in enumerate(itertools.islice(_frames(width, height), count + 10)):
             begun = time.perf_counter()
             seen = examiner.examine(image, number / 15)

@@ -14,7 +14,7 @@ import msgspec
 
 from kiosk.domain import Face, QualityReport
 from kiosk.settings import EyeSettings, QualitySettings
-from kiosk.vision import models
+from kiosk.vision import landmarks, models
 from kiosk.vision.embedding import Embedder
 from kiosk.vision.finder import Finder
 from kiosk.vision.landmarks import Landmarker
@@ -51,10 +51,10 @@ class Networks(NamedTuple):
 
 
 def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], embed: bool) -> Networks:
-    """Loads the models side by side. Raises CameraError `model_missing` or `model_invalid`."""
+    """Loads the models side by side. Raises CameraError `model_missing`, `model_invalid` or `system_incomplete`."""
     cv2.setNumThreads(eye.threads)
     with ThreadPoolExecutor() as pool:
-        landmarker = pool.submit(lambda: Landmarker(models.path(models_dir, "landmarks")))
+        landmarker = pool.submit(lambda: landmarks.load(models.path(models_dir, "landmarks"), eye.landmarker, eye.threads))
         embedder = pool.submit(lambda: Embedder(models.path(models_dir, "embedding"))) if embed else None
         finder = Finder(models.path(models_dir, "finder"), *find_widths)
         return Networks(finder, landmarker.result(), embedder.result() if embedder else None)

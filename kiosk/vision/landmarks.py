@@ -1,11 +1,10 @@
-"""Landmarks, blendshapes and head pose of a face."""
+"""Landmarks, blendshapes and head pose of a face: the values, the choice of the engine, and what the engines share."""
 
 from __future__ import annotations
 
-import sys
-import types
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain import Box, Pose
 from kiosk.errors import CameraError
+from kiosk.processor import runs_mediapipe
 from kiosk.vision.pixels import Image, cut, shrink
 
 MARGIN = 0.35
@@ -23,6 +23,8 @@ LONG_SIDE = 256
 LEVEL_PITCH = -4.0
 """Degrees MediaPipe reports for a head held level: the median of 216 faces of openpeople, nearly all of them level, is −3.8."""
 
+EngineName = Literal["mediapipe", "litert"]
+
 
 class Landmarks(NamedTuple):
     """`points`: float32[478, 3] in pixels of the frame, z like x and smaller towards the camera; `blendshapes`: 52 names, 0–1."""
@@ -32,19 +34,35 @@ class Landmarks(NamedTuple):
     pose: Pose
 
 
+class Mesh(NamedTuple):
+    """What an engine sees in a crop.
+
+    `points`: float[478, 3], x in widths of the crop, y in its heights, z in widths; `blendshapes`: 52 names, about 0–1;
+    `matrix`: float[4, 4], which turns, scales and moves MediaPipe's canonical face to where this one is.
+    """
+
+    points: NDArray[np.floating[Any]]
+    blendshapes: Mapping[str, float]
+    matrix: NDArray[np.floating[Any]]
+
+
+class Engine(Protocol):
+    """Threads: one at a time."""
+
+    def look(self, crop: Image) -> Mesh | None:
+        """The face in the crop (RGB, contiguous); None where there is none."""
+
+    def close(self) -> None: ...
+
+
 class Landmarker:
-    """MediaPipe's FaceLandmarker, fed one crop at a time. Its own finder sees only near faces, hence the crop.
+    """An engine fed one crop at a time. The networks see only near faces, hence the crop.
 
     Use as a context manager or call `close`. Threads: one at a time.
     """
 
-    def __init__(self, model: Path) -> None:
-        """Raises CameraError `system_incomplete` where the system lacks a library MediaPipe needs (libegl1, libgles2)."""
-        _do_without_matplotlib()
-        try:
-            self._images, self._task = _create(model)
-        except OSError as error:
-            raise CameraError("system_incomplete", f"MediaPipe does not load: {error}") from error
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def locate(self, image: Image, box: Box) -> Landmarks | None:
         """The landmarks of the face in `box` of the picture (BGR); None where the model sees no face there."""
@@ -53,25 +71,47 @@ class Landmarker:
             return None
         height, width = region.shape[:2]
         small = np.ascontiguousarray(cv2.cvtColor(shrink(region, LONG_SIDE / max(height, width)), cv2.COLOR_BGR2RGB))
-        found = self._task.detect(self._images.Image(image_format=self._images.ImageFormat.SRGB, data=small))
-        if not found.face_landmarks:
+        mesh = self._engine.look(np.asarray(small, dtype=np.uint8))
+        if mesh is None:
             return None
-        points = [(left + point.x * width, top + point.y * height, point.z * width) for point in found.face_landmarks[0]]
         return Landmarks(
-            points=np.array(points, dtype=np.float32),
-            blendshapes={shape.category_name: min(max(float(shape.score), 0.0), 1.0) for shape in found.face_blendshapes[0]},
-            pose=pose_of(found.facial_transformation_matrixes[0]),
+            points=(mesh.points * (width, height, width) + (left, top, 0)).astype(np.float32),
+            blendshapes={name: min(max(float(score), 0.0), 1.0) for name, score in mesh.blendshapes.items()},
+            pose=pose_of(mesh.matrix),
         )
 
     def close(self) -> None:
-        """Gives the model back. Left to the interpreter's exit, MediaPipe complains about its own order of tear-down."""
-        self._task.close()
+        self._engine.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def load(model: Path, landmarker: Literal["auto"] | EngineName, threads: int) -> Landmarker:
+    """The landmarker on the engine the settings name; `model` is MediaPipe's `face_landmarker.task`.
+
+    Raises CameraError `system_incomplete` where the processor or the system lacks what the engine needs.
+    """
+    # Imported here: only the chosen engine is loaded, because MediaPipe's import alone ends the process on some processors.
+    if engine_for(landmarker) == "litert":
+        from kiosk.vision.landmarks_litert import LiteRtEngine  # noqa: PLC0415
+
+        return Landmarker(LiteRtEngine(model, threads))
+    from kiosk.vision.landmarks_mediapipe import MediaPipeEngine  # noqa: PLC0415
+
+    return Landmarker(MediaPipeEngine(model))
+
+
+def engine_for(landmarker: Literal["auto"] | EngineName) -> EngineName:
+    """`auto`: MediaPipe where the processor can run it. Raises CameraError `system_incomplete` where it is told to and cannot."""
+    if landmarker == "auto":
+        return "mediapipe" if runs_mediapipe() else "litert"
+    if landmarker == "mediapipe" and not runs_mediapipe():
+        raise CameraError("system_incomplete", "MediaPipe does not run on this processor; set eye.landmarker = 'auto'")
+    return landmarker
 
 
 def pose_of(matrix: NDArray[np.floating[Any]]) -> Pose:
@@ -82,29 +122,3 @@ def pose_of(matrix: NDArray[np.floating[Any]]) -> Pose:
     pitch = np.arctan2(ahead[1], np.hypot(ahead[0], ahead[2]))
     roll = np.arctan2(axes[1, 0], axes[1, 1])
     return Pose(float(np.degrees(yaw)), float(np.degrees(pitch)) - LEVEL_PITCH, float(np.degrees(roll)))
-
-
-def _create(model: Path) -> tuple[Any, Any]:
-    """MediaPipe's module of pictures, and the task."""
-    # Imported here: it takes 0.3 s and 70 MB, which only the eye should pay, and only when it looks.
-    from mediapipe.tasks.python.core.base_options import BaseOptions  # noqa: PLC0415
-    from mediapipe.tasks.python.vision.core import image as images  # noqa: PLC0415
-    from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions  # noqa: PLC0415
-
-    options = FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(model)),
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
-    return images, FaceLandmarker.create_from_options(options)
-
-
-def _do_without_matplotlib() -> None:
-    """MediaPipe imports matplotlib for a drawing helper that is never called here: 36 MB and 0.6 s for nothing.
-
-    Empty stand-ins satisfy the import; where matplotlib is loaded already, it stays.
-    """
-    if "matplotlib" not in sys.modules:
-        stand_in, plotting = types.ModuleType("matplotlib"), types.ModuleType("matplotlib.pyplot")
-        vars(stand_in)["pyplot"] = plotting
-        sys.modules |= {"matplotlib": stand_in, "matplotlib.pyplot": plotting}
