@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 
 from kiosk.domain import Box, Face, Pose, QualityReport
 from kiosk.errors import PhotoRejected
@@ -27,7 +28,7 @@ HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x64"
 
 
 def embedding(name: str) -> bytes:
-    """Names far apart are far apart; `ann~` is near `ann`, at a cosine of about 0.75."""
+    """Names far apart are far apart; `ann~` is near `ann`, at a cosine of about 0.75. `ann#` is nobody: she wears a mask."""
     seed = int.from_bytes(hashlib.sha256(name.rstrip("~").encode()).digest()[:4])
     vector = np.random.default_rng(seed).normal(size=128)
     vector = vector / np.linalg.norm(vector)
@@ -57,7 +58,10 @@ def _names(photo: bytes) -> list[str]:
 
 @dataclass
 class Eye:
-    """Stands for the process that analyses photos. By name: what goes wrong, and a face's grade, score and side in pixels."""
+    """Stands for the process that analyses photos. By name: what goes wrong, and a face's grade, score and side in pixels.
+
+    A name with `#` wears a mask. Where people are `lying`, nobody is seen unless the photo is turned.
+    """
 
     trouble: dict[str, Exception] = field(default_factory=dict)
     grades: dict[str, int] = field(default_factory=dict)
@@ -65,24 +69,41 @@ class Eye:
     sides: dict[str, int] = field(default_factory=dict)
     format: str = "jpeg"
     size: tuple[int, int] = (100, 100)
+    lying: bool = False
     seen: int = 0
+    wishes: list[Wish] = field(default_factory=list)
 
     async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         self.seen += 1
+        self.wishes.append(wish)
         await asyncio.sleep(0)
         names = _names(photo)
         for name in names:
             if name in self.trouble:
                 raise self.trouble[name]
-        return AnalysedPhoto(*self.size, self.format, tuple(self._face(name, wish.landmarks) for name in names))
+        seen = names if wish.rotate or not self.lying else []
+        faces = tuple(self._face(name, wish, largest=number == 0) for number, name in enumerate(seen))
+        return AnalysedPhoto(*self.size, self.format, faces, turned=int(self.lying and wish.rotate))
 
-    def _face(self, name: str, landmarks: bool) -> AnalysedFace:
+    def _face(self, name: str, wish: Wish, *, largest: bool) -> AnalysedFace:
+        """Nothing that was not wished for."""
         side = self.sides.get(name, 80)
-        shapes = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}
-        face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS, Pose(50.0, -3.2, 4.0), shapes)
-        measures = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
-        report = QualityReport(measures, (), self.grades.get(name, 4))
-        return AnalysedFace(face, report, embedding(name), landmarks=LANDMARKS if landmarks else None)
+        face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS)
+        report = QualityReport({}, (), 0)
+        if wish.quality:
+            shapes = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}
+            face = replace(face, pose=Pose(50.0, -3.2, 4.0), blendshapes=shapes)
+            measures = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
+            report = QualityReport(measures, (), self.grades.get(name, 4))
+        embed = wish.embed == "all" or (wish.embed == "largest" and largest)
+        return AnalysedFace(
+            face=face,
+            quality=report,
+            embedding=embedding(name) if embed else None,
+            upper=embedding(f"upper {name.replace('#', '')}") if embed and wish.upper else None,
+            mask=(0.9 if "#" in name else 0.1) if wish.mask else -1.0,
+            landmarks=LANDMARKS if wish.landmarks else None,
+        )
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.legacy_library import AddFace, GetInfo, NewPerson
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.iai import comparing as actions
 from kiosk.sandbox.iai import persons as library_actions
 from kiosk.sandbox.iai.desk import Desk
@@ -675,7 +676,7 @@ def test_every_interface_of_the_sdk_is_served_or_known_to_be_missing() -> None:
         *("GetUpgradeGroupFaceModelVersionJobList", "GetUpgradeGroupFaceModelVersionResult"),
     }
     of_sdk = {name for name in vars(SDK.IaiClient) if name[0].isupper()}
-    served = set(Desk(Eye(), Gallery(time.time), KEYS, time.time).actions)
+    served = set(Desk(Eye(), Gallery(time.time), KEYS, time.time, Fetcher(())).actions)
     assert served == of_sdk - missing
 
 
