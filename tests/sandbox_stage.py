@@ -14,14 +14,17 @@ import numpy as np
 from msgspec.structs import replace
 
 from kiosk.domain import Box, Face, Pose, QualityReport
-from kiosk.errors import PhotoRejected
+from kiosk.errors import KioskError, PhotoRejected
 from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, PhotoAnalyser, Wish
 from kiosk.recognition.tencent.signing import Credentials
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.server import create_app, serve
 
 KEYS = Credentials("AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000")
 APPID, BUCKET = "10000001", "tencentyun"
 POINTS = (30, 30), (70, 30), (50, 50), (35, 70), (65, 70)
+SHAPES = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}
+MEASURES = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
 LANDMARKS = np.array([(index, 2 * index) for index in range(478)], "<f4").tobytes()
 HEADER = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x64"
 """Of a PNG of 100 × 100 pixels, for clients that look before they send."""
@@ -93,7 +96,13 @@ class Eye:
         if wish.quality:
             shapes = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}
             face = replace(face, pose=Pose(50.0, -3.2, 4.0), blendshapes=shapes)
-            measures = {"Sharpness": 72.4, "Brightness": 55.0, "InterEyeDistance": 50.0, "HeadPoseYaw": 90.0, "HeadPosePitch": -1.0}
+            measures = {
+                "Sharpness": 72.4,
+                "Brightness": 55.0,
+                "InterEyeDistance": 50.0,
+                "HeadPoseYaw": 90.0,
+                "HeadPosePitch": -1.0,
+            }
             report = QualityReport(measures, (), self.grades.get(name, 4))
         embed = wish.embed == "all" or (wish.embed == "largest" and largest)
         return AnalysedFace(
@@ -113,9 +122,10 @@ async def sandbox(
     keys: Credentials = KEYS,
     bucket: str = BUCKET,
     wall: Callable[[], float] = time.time,
+    fetcher: Fetcher | None = None,
 ) -> AsyncIterator[int]:
     """A real server on a free port."""
-    app = create_app(eye or Eye(), keys, APPID, bucket, wall)
+    app = create_app(eye or Eye(), keys, APPID, bucket, wall, fetcher)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(serve(app, "127.0.0.1", 0, port.set_result))
     try:
@@ -124,6 +134,18 @@ async def sandbox(
     finally:
         server.cancel()
         await asyncio.wait([server])
+
+
+class Pictures(Fetcher):
+    """People's pictures at addresses that end in their names."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    async def fetch(self, url: str) -> bytes:
+        if "pictures.example" not in url:
+            raise KioskError("picture_not_fetched", "not one of ours")
+        return photo(url.rpartition("/")[2])
 
 
 def soon() -> float:

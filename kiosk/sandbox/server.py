@@ -43,15 +43,20 @@ log = structlog.get_logger()
 
 
 def create_app(
-    analyser: PhotoAnalyser, credentials: Credentials, appid: str, bucket: str, wall: Callable[[], float] = time.time
+    analyser: PhotoAnalyser,
+    credentials: Credentials,
+    appid: str,
+    bucket: str,
+    wall: Callable[[], float] = time.time,
+    fetcher: Fetcher | None = None,
 ) -> Starlette:
     """Both generations of interfaces for one account, over one gallery in memory.
 
-    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
-    token accept calls with that token only, of the current interfaces.
+    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Without a `fetcher` no picture is
+    fetched by its address. Credentials with a token accept calls with that token only, of the current interfaces.
     """
     gallery = Gallery(wall)
-    fetcher = Fetcher(())
+    fetcher = fetcher or Fetcher(())
     old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall), fetcher)
     current = CurrentDesk(analyser, gallery, credentials, wall, fetcher)
     return Starlette(
