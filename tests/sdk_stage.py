@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import json
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from kiosk.sandbox.fetching import Fetcher
 from tests.sandbox_stage import KEYS, Eye, base64_of, sandbox
 
 SDK: Any = importlib.import_module("tencentcloud.iai.v20200303.iai_client")
+ASYNC_SDK: Any = importlib.import_module("tencentcloud.iai.v20200303.iai_client_async")
 MODELS: Any = importlib.import_module("tencentcloud.iai.v20200303.models")
 PROFILE: Any = importlib.import_module("tencentcloud.common.profile.client_profile")
 HTTP_PROFILE: Any = importlib.import_module("tencentcloud.common.profile.http_profile")
@@ -31,21 +33,30 @@ class Official:
     `http` and all other options are those of its profiles; `options` those of a single call, as for `IsMultipart`.
     """
 
-    def __init__(self, port: int, keys: Credentials = KEYS, *, options: Values | None = None, **more: Any) -> None:
+    def __init__(
+        self, port: int, keys: Credentials = KEYS, *, options: Values | None = None, waiting: bool = True, **more: Any
+    ) -> None:
+        """Without `waiting` it is the package's asynchronous client."""
         http = HTTP_PROFILE.HttpProfile(protocol="http", **({"endpoint": f"127.0.0.1:{port}"} | more.pop("http", {})))
         profile = PROFILE.ClientProfile(httpProfile=http, language=more.pop("language", "zh-CN"))
         vars(profile).update(more)
         credential = CREDENTIAL.Credential(keys.secret_id, keys.secret_key, keys.token or None)
-        self.client = SDK.IaiClient(credential, "ap-guangzhou", profile)
+        self.client = (SDK if waiting else ASYNC_SDK).IaiClient(credential, "ap-guangzhou", profile)
         self._options = options
+        self._waiting = waiting
 
     async def __call__(self, action: str, **values: Any) -> Any:
         request = getattr(MODELS, f"{action}Request")()
         request._deserialize(values)
-        if self._options is None:
-            return await asyncio.to_thread(getattr(self.client, action), request)
-        parameters = {name: _text(value) for name, value in request._serialize(allow_none=False).items()}
-        body = await asyncio.to_thread(self.client.call, action, parameters, self._options)
+        if self._options is not None:
+            return await self._with_options(action, request._serialize(allow_none=False), self._options)
+        ask = getattr(self.client, action)
+        return await (asyncio.to_thread(ask, request) if self._waiting else ask(request))
+
+    async def _with_options(self, action: str, values: Values, options: Values) -> Any:
+        raw = options.get("BinaryParams", ())
+        sent = {name: base64.b64decode(value) if name in raw else _text(value) for name, value in values.items()}
+        body = await asyncio.to_thread(self.client.call, action, sent, options)
         answer = getattr(MODELS, f"{action}Response")()
         answer._deserialize(json.loads(body)["Response"])
         return answer

@@ -14,9 +14,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.ports import Wish
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai import comparing as ours
@@ -64,6 +66,67 @@ async def test_two_faces() -> None:
         assert (await ask("CompareFace", **two)).Score == 100  # the surest
         assert (await ask("CompareFace", FaceMatchingStrategy=1, **two)).Score < 40  # the largest
         assert (await ask("CompareMaskFace", **two)).Score < 40
+
+
+async def test_a_mask_leaves_the_upper_face() -> None:
+    """Where one is worn the upper faces count, else the whole ones, and nobody but CompareMaskFace asks about masks."""
+    async with official(Eye()) as ask:
+        for a, b, alike in (("ann#", "ann", True), ("ann", "ann#", True), ("ann#", "ann#", True), ("ann#", "bob#", False)):
+            two = {"ImageA": base64_of(a), "ImageB": base64_of(b)}
+            assert ((await ask("CompareMaskFace", **two)).Score == 100) == alike
+        assert (await ask("CompareFace", ImageA=base64_of("ann#"), ImageB=base64_of("ann"))).Score < 40
+        whole = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann~")}
+        assert (await ask("CompareMaskFace", **whole)).Score == (await ask("CompareFace", **whole)).Score < 95
+
+
+async def test_photos_are_turned_only_where_asked() -> None:
+    eye = Eye(lying=True)
+    ann = {"Image": base64_of("ann")}
+    both = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann")}
+    async with official(eye) as ask:
+        for action, values in (
+            ("AnalyzeFace", ann),
+            ("DetectFace", ann),
+            ("DetectFaceAttributes", ann),
+            ("CompareFace", both),
+        ):
+            assert await ask.code(action, **values) == "InvalidParameterValue.NoFaceInPhoto"
+            await ask(action, NeedRotateDetection=1, **values)
+        eye.lying = False
+        await enrol(ask, "ann")
+        eye.lying = True
+        assert await ask.code("VerifyFace", PersonId="ann", **ann) == "InvalidParameterValue.NoFaceInPhoto"
+        assert (await ask("VerifyPerson", PersonId="ann", NeedRotateDetection=1, **ann)).IsMatch
+
+
+async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
+    ann = {"Image": base64_of("ann")}
+    both = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann")}
+    whole = Wish(quality=False, embed="largest")
+    bare = Wish(quality=False, embed="none")
+    asked: list[tuple[str, Values, Wish]] = [
+        ("CompareFace", both | {"FaceMatchingStrategy": 1}, whole),
+        ("CompareFace", both, replace(whole, embed="all")),
+        ("CompareFace", both | {"FaceMatchingStrategy": 1, "QualityControl": 1}, replace(whole, quality=True)),
+        ("CompareMaskFace", both, replace(whole, upper=True, mask=True)),
+        ("DetectFaceSimilarity", both, replace(whole, embed="all")),
+        ("VerifyFace", ann | {"PersonId": "ann"}, whole),
+        ("AnalyzeFace", ann, replace(bare, landmarks=True)),
+        ("DetectFace", ann, bare),
+        ("DetectFace", ann | {"NeedQualityDetection": 1}, replace(bare, quality=True)),
+        ("DetectFace", ann | {"NeedFaceAttributes": 1}, replace(bare, quality=True, mask=True)),
+        ("DetectFaceAttributes", ann, bare),
+        ("DetectFaceAttributes", ann | {"FaceAttributesType": "Mask"}, replace(bare, mask=True)),
+        ("DetectFaceAttributes", ann | {"FaceAttributesType": "Smile,Eye"}, replace(bare, quality=True)),
+    ]
+    eye = Eye()
+    async with official(eye) as ask:
+        await enrol(ask, "ann")
+        assert eye.wishes == [Wish(quality=True, embed="largest", upper=True)]
+        for action, values, wish in asked:
+            eye.wishes.clear()
+            await ask(action, **values)
+            assert set(eye.wishes) == {wish}, (action, values)
 
 
 async def test_the_library() -> None:
@@ -180,7 +243,13 @@ async def test_detect() -> None:
         details = described.FaceDetailInfos[0].FaceDetailAttributesInfo
         assert (details.Eye.EyeOpen.Type, details.Eye.EyeOpen.Probability) == (1, 0.8)
         assert (details.Mouth.MouthOpen.Type, details.Smile, details.HeadPose.Yaw) == (1, 60, 30)
-        assert (details.Gender.Type, details.Gender.Probability) == (0, 0)
+        assert (details.Gender.Type, details.Gender.Probability, details.Mask.Probability) == (0, 0, 0)
+        for name, told in (("ann", (0, 0.9)), ("ann#", (4, 0.9))):
+            described = await ask("DetectFaceAttributes", Image=base64_of(name), FaceAttributesType="mask")
+            mask = described.FaceDetailInfos[0].FaceDetailAttributesInfo.Mask
+            assert (mask.Type, mask.Probability) == told
+            attributes = (await ask("DetectFace", Image=base64_of(name), NeedFaceAttributes=1)).FaceInfos[0].FaceAttributesInfo
+            assert attributes.Mask == (name == "ann#")
 
 
 async def test_analyse() -> None:
@@ -234,6 +303,18 @@ WRONG: list[tuple[str, Values, str]] = [
     ("DetectFace", {"Image": base64_of("tiny")}, "FailedOperation.ImageResolutionTooSmall"),
     ("DetectFace", {"Image": base64_of("dead")}, "FailedOperation.ServerError"),
     ("DetectFace", {"MaxFaceNum": 121}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFace", {"MaxFaceNum": 0}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFace", {"MinFaceSize": 30, **PICTURE}, "InvalidParameter.InvalidParameter"),
+    ("DetectFaceAttributes", {"MaxFaceNum": 121, **PICTURE}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFaceAttributes", {"FaceModelVersion": "2.0", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("AnalyzeFace", {"Mode": 2, **PICTURE}, "InvalidParameter.InvalidParameter"),
+    ("AnalyzeFace", {"FaceModelVersion": "", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("CompareFace", {"FaceMatchingStrategy": 2}, "InvalidParameter.InvalidParameter"),
+    ("CompareMaskFace", {"FaceModelVersion": "2.0"}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("CompareMaskFace", {"QualityControl": 5}, "InvalidParameterValue.QualityControlIllegal"),
+    ("DetectFaceSimilarity", {"QualityControl": 5}, "InvalidParameterValue.QualityControlIllegal"),
+    ("DetectLiveFaceAccurate", {"FaceModelVersion": "2.0", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("VerifyPerson", {"PersonId": "ann", "QualityControl": 5, **PICTURE}, "InvalidParameterValue.QualityControlIllegal"),
     ("DetectFaceAttributes", {"FaceAttributesType": "Age,Shoes", **PICTURE}, "InvalidParameter.InvalidParameter"),
     ("DetectLiveFaceAccurate", PICTURE, "ResourceUnavailable.NotReady"),
     ("AnalyzeFace", {"Image": base64_of()}, "InvalidParameterValue.NoFaceInPhoto"),
