@@ -293,7 +293,7 @@ GOOD = json.dumps({"group_id": "staff", "image": base64.b64encode(photo("ann")).
         ({**JSON, **later()}, b'{"image": "/9j/"}', -1301),
         ({**JSON, **later()}, b'{"group_id": "staff", "image": "data:image/jpeg;base64,/9j/"}', -1102),
         ({**JSON, **later()}, b'{"group_id": "a/b", "image": "/9j/"}', -1313),
-        ({**JSON, **later()}, b'{"group_id": ["staff"]}', 3),
+        ({**JSON, **later()}, b'{"group_id": ["staff"]}', 21),
         ({**JSON, **later()}, b'{"group_id": "staff"', 3),
         ({**JSON, **later()}, b'{"x":' + b"[" * 200_000, 3),
         ({**JSON, **later()}, b'{"group_id": "staff", "image": "' + b"A" * MAX_BODY + b'"}', 23),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import importlib
 import json
 import time
@@ -16,9 +14,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.ports import Wish
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai import comparing as ours
@@ -29,6 +29,7 @@ from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.legacy_library import AddFace, GetInfo, NewPerson
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.iai import comparing as actions
 from kiosk.sandbox.iai import persons as library_actions
 from kiosk.sandbox.iai.desk import Desk
@@ -36,43 +37,8 @@ from kiosk.sandbox.iai.parameters import understand
 from kiosk.sandbox.iai.shapes import PARTS
 from kiosk.sandbox.refusals import CURRENT_CODES, Refused
 from tests.sandbox_stage import APPID, BUCKET, KEYS, Eye, base64_of, photo, sandbox, soon
-
-SDK: Any = importlib.import_module("tencentcloud.iai.v20200303.iai_client")
-MODELS: Any = importlib.import_module("tencentcloud.iai.v20200303.models")
-PROFILE: Any = importlib.import_module("tencentcloud.common.profile.client_profile")
-HTTP_PROFILE: Any = importlib.import_module("tencentcloud.common.profile.http_profile")
-CREDENTIAL: Any = importlib.import_module("tencentcloud.common.credential")
-SDK_ERROR: Any = importlib.import_module("tencentcloud.common.exception.tencent_cloud_sdk_exception").TencentCloudSDKException
-
-Values = dict[str, Any]
-
-
-class Official:
-    """The vendor's SDK. A request's fields by the vendor's names; the answer is an object of the SDK."""
-
-    def __init__(self, port: int, keys: Credentials = KEYS, **more: Any) -> None:
-        http = HTTP_PROFILE.HttpProfile(protocol="http", **({"endpoint": f"127.0.0.1:{port}"} | more.pop("http", {})))
-        profile = PROFILE.ClientProfile(httpProfile=http, language=more.pop("language", "zh-CN"))
-        vars(profile).update(more)
-        credential = CREDENTIAL.Credential(keys.secret_id, keys.secret_key, keys.token or None)
-        self._client = SDK.IaiClient(credential, "ap-guangzhou", profile)
-
-    async def __call__(self, action: str, **values: Any) -> Any:
-        request = getattr(MODELS, f"{action}Request")()
-        request._deserialize(values)
-        return await asyncio.to_thread(getattr(self._client, action), request)
-
-    async def code(self, action: str, **values: Any) -> str:
-        with pytest.raises(SDK_ERROR) as caught:
-            await self(action, **values)
-        assert caught.value.requestId
-        return str(caught.value.code)
-
-
-@asynccontextmanager
-async def official(eye: Eye | None = None) -> AsyncIterator[Official]:
-    async with sandbox(eye) as port:
-        yield Official(port)
+from tests.sdk_stage import SDK, SDK_ERROR, Official, Values, enrol, official
+from tests.signing_stage import tc3
 
 
 @asynccontextmanager
@@ -82,13 +48,6 @@ async def client(port: int, keys: Credentials = KEYS) -> AsyncIterator[IaiClient
         yield IaiClient(caller, Account(keys))
     finally:
         await caller.close()
-
-
-async def enrol(ask: Official, *names: str, group: str = "staff") -> None:
-    """A group with these people, each by their own face."""
-    await ask("CreateGroup", GroupId=group, GroupName=f"The {group}", GroupExDescriptions=["floor", "desk"])
-    for name in names:
-        await ask("CreatePerson", GroupId=group, PersonId=name, PersonName=name.title(), Image=base64_of(name))
 
 
 # --- the vendor's SDK ---------------------------------------------------------------------------------------------------
@@ -107,6 +66,67 @@ async def test_two_faces() -> None:
         assert (await ask("CompareFace", **two)).Score == 100  # the surest
         assert (await ask("CompareFace", FaceMatchingStrategy=1, **two)).Score < 40  # the largest
         assert (await ask("CompareMaskFace", **two)).Score < 40
+
+
+async def test_a_mask_leaves_the_upper_face() -> None:
+    """Where one is worn the upper faces count, else the whole ones, and nobody but CompareMaskFace asks about masks."""
+    async with official(Eye()) as ask:
+        for a, b, alike in (("ann#", "ann", True), ("ann", "ann#", True), ("ann#", "ann#", True), ("ann#", "bob#", False)):
+            two = {"ImageA": base64_of(a), "ImageB": base64_of(b)}
+            assert ((await ask("CompareMaskFace", **two)).Score == 100) == alike
+        assert (await ask("CompareFace", ImageA=base64_of("ann#"), ImageB=base64_of("ann"))).Score < 40
+        whole = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann~")}
+        assert (await ask("CompareMaskFace", **whole)).Score == (await ask("CompareFace", **whole)).Score < 95
+
+
+async def test_photos_are_turned_only_where_asked() -> None:
+    eye = Eye(lying=True)
+    ann = {"Image": base64_of("ann")}
+    both = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann")}
+    async with official(eye) as ask:
+        for action, values in (
+            ("AnalyzeFace", ann),
+            ("DetectFace", ann),
+            ("DetectFaceAttributes", ann),
+            ("CompareFace", both),
+        ):
+            assert await ask.code(action, **values) == "InvalidParameterValue.NoFaceInPhoto"
+            await ask(action, NeedRotateDetection=1, **values)
+        eye.lying = False
+        await enrol(ask, "ann")
+        eye.lying = True
+        assert await ask.code("VerifyFace", PersonId="ann", **ann) == "InvalidParameterValue.NoFaceInPhoto"
+        assert (await ask("VerifyPerson", PersonId="ann", NeedRotateDetection=1, **ann)).IsMatch
+
+
+async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
+    ann = {"Image": base64_of("ann")}
+    both = {"ImageA": base64_of("ann"), "ImageB": base64_of("ann")}
+    whole = Wish(quality=False, embed="largest")
+    bare = Wish(quality=False, embed="none")
+    asked: list[tuple[str, Values, Wish]] = [
+        ("CompareFace", both | {"FaceMatchingStrategy": 1}, whole),
+        ("CompareFace", both, replace(whole, embed="all")),
+        ("CompareFace", both | {"FaceMatchingStrategy": 1, "QualityControl": 1}, replace(whole, quality=True)),
+        ("CompareMaskFace", both, replace(whole, upper=True, mask=True)),
+        ("DetectFaceSimilarity", both, replace(whole, embed="all")),
+        ("VerifyFace", ann | {"PersonId": "ann"}, whole),
+        ("AnalyzeFace", ann, replace(bare, landmarks=True)),
+        ("DetectFace", ann, bare),
+        ("DetectFace", ann | {"NeedQualityDetection": 1}, replace(bare, quality=True)),
+        ("DetectFace", ann | {"NeedFaceAttributes": 1}, replace(bare, quality=True, mask=True)),
+        ("DetectFaceAttributes", ann, bare),
+        ("DetectFaceAttributes", ann | {"FaceAttributesType": "Mask"}, replace(bare, mask=True)),
+        ("DetectFaceAttributes", ann | {"FaceAttributesType": "Smile,Eye"}, replace(bare, quality=True)),
+    ]
+    eye = Eye()
+    async with official(eye) as ask:
+        await enrol(ask, "ann")
+        assert eye.wishes == [Wish(quality=True, embed="largest", upper=True)]
+        for action, values, wish in asked:
+            eye.wishes.clear()
+            await ask(action, **values)
+            assert set(eye.wishes) == {wish}, (action, values)
 
 
 async def test_the_library() -> None:
@@ -214,7 +234,7 @@ async def test_detect() -> None:
         assert (face.X, face.Y, face.Width, face.Height) == (10, -10, 80, 80)
         attributes, quality = face.FaceAttributesInfo, face.FaceQualityInfo
         assert (attributes.Yaw, attributes.Pitch, attributes.Roll, attributes.Expression) == (30, -3, 4, 60)
-        assert (attributes.EyeOpen, attributes.Mask, attributes.Hair) == (False, None, None)
+        assert (attributes.EyeOpen, attributes.Mask, attributes.Hair) == (False, False, None)
         assert (quality.Score, quality.Sharpness, quality.Brightness, quality.Completeness) == (71, 72, 55, None)
         plain = (await ask("DetectFace", Image=picture, MinFaceSize=20)).FaceInfos
         assert len(plain) == 1
@@ -223,7 +243,13 @@ async def test_detect() -> None:
         details = described.FaceDetailInfos[0].FaceDetailAttributesInfo
         assert (details.Eye.EyeOpen.Type, details.Eye.EyeOpen.Probability) == (1, 0.8)
         assert (details.Mouth.MouthOpen.Type, details.Smile, details.HeadPose.Yaw) == (1, 60, 30)
-        assert (details.Gender.Type, details.Gender.Probability) == (0, 0)
+        assert (details.Gender.Type, details.Gender.Probability, details.Mask.Probability) == (0, 0, 0)
+        for name, told in (("ann", (0, 0.9)), ("ann#", (4, 0.9))):
+            described = await ask("DetectFaceAttributes", Image=base64_of(name), FaceAttributesType="mask")
+            mask = described.FaceDetailInfos[0].FaceDetailAttributesInfo.Mask
+            assert (mask.Type, mask.Probability) == told
+            attributes = (await ask("DetectFace", Image=base64_of(name), NeedFaceAttributes=1)).FaceInfos[0].FaceAttributesInfo
+            assert attributes.Mask == (name == "ann#")
 
 
 async def test_analyse() -> None:
@@ -277,6 +303,18 @@ WRONG: list[tuple[str, Values, str]] = [
     ("DetectFace", {"Image": base64_of("tiny")}, "FailedOperation.ImageResolutionTooSmall"),
     ("DetectFace", {"Image": base64_of("dead")}, "FailedOperation.ServerError"),
     ("DetectFace", {"MaxFaceNum": 121}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFace", {"MaxFaceNum": 0}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFace", {"MinFaceSize": 30, **PICTURE}, "InvalidParameter.InvalidParameter"),
+    ("DetectFaceAttributes", {"MaxFaceNum": 121, **PICTURE}, "LimitExceeded.ErrorFaceNumExceed"),
+    ("DetectFaceAttributes", {"FaceModelVersion": "2.0", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("AnalyzeFace", {"Mode": 2, **PICTURE}, "InvalidParameter.InvalidParameter"),
+    ("AnalyzeFace", {"FaceModelVersion": "", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("CompareFace", {"FaceMatchingStrategy": 2}, "InvalidParameter.InvalidParameter"),
+    ("CompareMaskFace", {"FaceModelVersion": "2.0"}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("CompareMaskFace", {"QualityControl": 5}, "InvalidParameterValue.QualityControlIllegal"),
+    ("DetectFaceSimilarity", {"QualityControl": 5}, "InvalidParameterValue.QualityControlIllegal"),
+    ("DetectLiveFaceAccurate", {"FaceModelVersion": "2.0", **PICTURE}, "InvalidParameterValue.FaceModelVersionIllegal"),
+    ("VerifyPerson", {"PersonId": "ann", "QualityControl": 5, **PICTURE}, "InvalidParameterValue.QualityControlIllegal"),
     ("DetectFaceAttributes", {"FaceAttributesType": "Age,Shoes", **PICTURE}, "InvalidParameter.InvalidParameter"),
     ("DetectLiveFaceAccurate", PICTURE, "ResourceUnavailable.NotReady"),
     ("AnalyzeFace", {"Image": base64_of()}, "InvalidParameterValue.NoFaceInPhoto"),
@@ -490,131 +528,6 @@ async def test_both_generations_share_one_library() -> None:
         await caller.close()
 
 
-# --- requests by hand ---------------------------------------------------------------------------------------------------
-
-
-def signed(
-    port: int,
-    body: bytes,
-    *,
-    now: float | None = None,
-    names: tuple[str, ...] = ("content-type", "host"),
-    date: str = "",
-    service: str = "iai",
-    headers: dict[str, str] | None = None,
-) -> dict[str, str]:
-    """Headers signed as the vendor describes it, with more of them signed and things set wrong where asked."""
-    stamp = int(now or time.time())
-    day = date or time.strftime("%Y-%m-%d", time.gmtime(stamp))
-    sent = {
-        "content-type": "application/json",
-        "host": f"127.0.0.1:{port}",
-        "x-tc-action": "GetGroupList",
-        "x-tc-version": "2020-03-03",
-        "x-tc-timestamp": str(stamp),
-        **(headers or {}),
-    }
-    lines = "".join(f"{name}:{sent[name].lower()}\n" for name in names)
-    canonical = f"POST\n/\n\n{lines}\n{';'.join(names)}\n{hashlib.sha256(body).hexdigest()}"
-    text = f"TC3-HMAC-SHA256\n{stamp}\n{day}/{service}/tc3_request\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = b"TC3" + KEYS.secret_key.encode()
-    for part in (day, service, "tc3_request", text):
-        key = hmac.digest(key, part.encode(), "sha256")
-    scope = f"{KEYS.secret_id}/{day}/{service}/tc3_request"
-    signature = f"SignedHeaders={';'.join(names)}, Signature={key.hex()}"
-    return {**sent, "authorization": f"TC3-HMAC-SHA256 Credential={scope}, {signature}"}
-
-
-async def ask_raw(web: httpx.AsyncClient, body: bytes, headers: dict[str, str]) -> Any:
-    answer = await web.post("/", content=body, headers=headers)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert list(answer.json()) == ["Response"]
-    assert len(answer.json()["Response"]["RequestId"]) == 36
-    return answer.json()["Response"]
-
-
-@asynccontextmanager
-async def by_hand() -> AsyncIterator[tuple[int, httpx.AsyncClient]]:
-    async with sandbox() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as web:
-        yield port, web
-
-
-async def test_signatures_of_every_kind() -> None:
-    more = ("content-type", "host", "x-tc-action", "x-tc-timestamp", "x-tc-version")
-    async with by_hand() as (port, web):
-        for options in (
-            {},
-            {"names": more},
-            {"names": ("host", "content-type")},
-            {"headers": {"content-type": "application/JSON; charset=utf-8"}},
-            {"now": time.time() - 290},
-            {"now": time.time() + 290},
-        ):
-            assert (await ask_raw(web, b"{}", signed(port, b"{}", **options)))["GroupNum"] == 0
-
-
-async def test_signatures_that_are_none() -> None:
-    async with by_hand() as (port, web):
-        good = signed(port, b"{}")
-        for headers, code in (
-            ({}, "AuthFailure.InvalidAuthorization"),
-            (good | {"authorization": "TC3-HMAC-SHA256 what"}, "AuthFailure.InvalidAuthorization"),
-            (signed(port, b"{}", service="cvm"), "AuthFailure.InvalidAuthorization"),
-            (signed(port, b"{}", date="2020-01-01"), "AuthFailure.SignatureFailure"),
-            (signed(port, b"{}", names=("host",)), "AuthFailure.SignatureFailure"),
-            (signed(port, b"{ }"), "AuthFailure.SignatureFailure"),
-            (good | {"host": "elsewhere"}, "AuthFailure.SignatureFailure"),
-            (
-                signed(port, b"{}", names=("content-type", "host", "x-tc-action")) | {"x-tc-action": "X"},
-                "AuthFailure.SignatureFailure",
-            ),
-            ({name: value for name, value in good.items() if name != "x-tc-timestamp"}, "MissingParameter"),
-            (good | {"x-tc-timestamp": "noon"}, "AuthFailure.SignatureExpire"),
-            (signed(port, b"{}", now=time.time() - 310), "AuthFailure.SignatureExpire"),
-            (signed(port, b"{}", now=time.time() + 310), "AuthFailure.SignatureExpire"),
-        ):
-            assert (await ask_raw(web, b"{}", headers))["Error"]["Code"] == code
-
-
-@pytest.mark.parametrize(
-    ("headers", "body", "code"),
-    [
-        ({"x-tc-action": "Nothing"}, b"{}", "InvalidAction"),
-        ({"x-tc-action": ""}, b"{}", "MissingParameter"),
-        ({"x-tc-action": "DetectLiveFace"}, b"{}", "UnsupportedOperation.UnknowMethod"),
-        ({"x-tc-version": "2018-03-01"}, b"{}", "NoSuchVersion"),
-        ({"content-type": "text/plain"}, b"{}", "InvalidRequest"),
-        ({}, b"", "InvalidParameter"),
-        ({}, b"[]", "InvalidParameter"),
-        ({}, b"{", "InvalidParameter"),
-        ({}, b'{"Limit": NaN}', "InvalidParameter"),
-        ({}, b'{"Limit": 1e400}', "InvalidParameter"),
-        ({}, b'{"Limit": "\xff"}', "InvalidParameter"),
-        ({}, b'{"Limit":' + b"[" * 100_000, "InvalidParameter"),
-        ({}, b'{"Shoes": 1}', "UnknownParameter"),
-        ({}, b'{"limit": 1}', "UnknownParameter"),
-        ({}, b'{"Offset": 99999999999999999999999}', "InvalidParameterValue.OffsetExceed"),
-        ({}, b'{"Limit": 0}', "InvalidParameterValue.LimitExceed"),
-    ],
-)
-async def test_requests_that_are_none(headers: dict[str, str], body: bytes, code: str) -> None:
-    async with by_hand() as (port, web):
-        assert (await ask_raw(web, body, signed(port, body, headers=headers)))["Error"]["Code"] == code
-
-
-async def test_what_is_null_was_not_sent() -> None:
-    async with by_hand() as (port, web):
-        body = b'{"Limit": null, "Offset": 0}'
-        assert (await ask_raw(web, body, signed(port, body)))["GroupInfos"] == []
-
-
-async def test_other_methods_and_bodies_beyond_measure() -> None:
-    async with by_hand() as (_, web):
-        answer = await web.get("/")
-        assert (answer.status_code, answer.json()["Response"]["Error"]["Code"]) == (200, "UnsupportedProtocol")
-        assert (await ask_raw(web, bytes(11 * 2**20), {}))["Error"]["Code"] == "RequestSizeLimitExceeded"
-
-
 async def test_the_unforeseen_tells_the_caller_nothing() -> None:
     async with sandbox(Eye({"bug": RuntimeError("secret inside")})) as port:
         with pytest.raises(SDK_ERROR) as caught:
@@ -622,7 +535,7 @@ async def test_the_unforeseen_tells_the_caller_nothing() -> None:
         assert "secret" not in str(caught.value)
         body = json.dumps({"Image": base64_of("bug")}).encode()
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as web:
-            answer = await web.post("/", content=body, headers=signed(port, body, headers={"x-tc-action": "DetectFace"}))
+            answer = await web.post("/", content=body, headers=tc3(port, body, action="DetectFace"))
         assert (answer.status_code, answer.json()["Response"]["Error"]["Code"]) == (500, "InternalError")
 
 
@@ -675,7 +588,7 @@ def test_every_interface_of_the_sdk_is_served_or_known_to_be_missing() -> None:
         *("GetUpgradeGroupFaceModelVersionJobList", "GetUpgradeGroupFaceModelVersionResult"),
     }
     of_sdk = {name for name in vars(SDK.IaiClient) if name[0].isupper()}
-    served = set(Desk(Eye(), Gallery(time.time), KEYS, time.time).actions)
+    served = set(Desk(Eye(), Gallery(time.time), KEYS, time.time, Fetcher(())).actions)
     assert served == of_sdk - missing
 
 

@@ -23,14 +23,16 @@ from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.codes import LEGACY
+from kiosk.recognition.tencent.legacy_messages import MAX_BODY
 from kiosk.recognition.tencent.signing import Credentials
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.iai.desk import MAX_POST, refuse
 from kiosk.sandbox.iai.desk import Desk as CurrentDesk
-from kiosk.sandbox.iai.gate import Sent
 from kiosk.sandbox.legacy.desk import Desk as OldDesk
 from kiosk.sandbox.legacy.desk import envelope
 from kiosk.sandbox.legacy.gate import Gate
 from kiosk.sandbox.refusals import Refused
+from kiosk.sandbox.wire import Sent
 from kiosk.settings import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -41,16 +43,22 @@ log = structlog.get_logger()
 
 
 def create_app(
-    analyser: PhotoAnalyser, credentials: Credentials, appid: str, bucket: str, wall: Callable[[], float] = time.time
+    analyser: PhotoAnalyser,
+    credentials: Credentials,
+    appid: str,
+    bucket: str,
+    wall: Callable[[], float] = time.time,
+    fetcher: Fetcher | None = None,
 ) -> Starlette:
     """Both generations of interfaces for one account, over one gallery in memory.
 
-    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
-    token accept calls with that token only, of the current interfaces.
+    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Without a `fetcher` no picture is
+    fetched by its address. Credentials with a token accept calls with that token only, of the current interfaces.
     """
     gallery = Gallery(wall)
-    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall))
-    current = CurrentDesk(analyser, gallery, credentials, wall)
+    fetcher = fetcher or Fetcher(())
+    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall), fetcher)
+    current = CurrentDesk(analyser, gallery, credentials, wall, fetcher)
     return Starlette(
         routes=[
             *(Route(f"/face/{name}", _old(name, old), methods=["POST"]) for name in old.interfaces),
@@ -86,9 +94,14 @@ class _OriginForm:
 def _old(name: str, desk: OldDesk) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         started = time.monotonic()
-        code, body = await desk.answer(name, request)
-        _log(name, code, started)
-        return _json(body)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                break
+        said = await desk.answer(name, Sent(request.method, "", dict(request.headers), bytes(body)))
+        _log(name, int(said.code or 0), started)
+        return _json(said.body)
 
     return endpoint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from kiosk.sandbox.iai.parameters import P, understand
 
@@ -14,16 +14,16 @@ Answer = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`run` takes a request's body and raises Refused or GalleryRefusal."""
+    """`run` takes a request's parameters, as `understand` does, and raises Refused or GalleryRefusal."""
 
     name: str
-    run: Callable[[bytes], Awaitable[Answer]]
+    run: Callable[[bytes | Mapping[str, Any]], Awaitable[Answer]]
 
     @classmethod
     def of(cls, kind: type[P], answer: Callable[[P], Awaitable[Answer]]) -> Self:
         """The action named as its parameters are."""
 
-        async def run(body: bytes) -> Answer:
-            return await answer(understand(body, kind))
+        async def run(sent: bytes | Mapping[str, Any]) -> Answer:
+            return await answer(understand(sent, kind))
 
         return cls(kind.__name__, run)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from kiosk.ports import AnalysedFace, Wish
 from kiosk.recognition.on_device.calibration import fixed_similarity, score
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import cosine_of
 from kiosk.sandbox.iai.actions import Action, Answer
-from kiosk.sandbox.iai.parameters import Model, Natural, OnePicture, PersonId, QualityControl, Switch, TwoPictures
+from kiosk.sandbox.iai.parameters import Choice, Model, OnePicture, PersonId, QualityControl, Switch, TwoPictures
 from kiosk.sandbox.iai.pictures import Pictures
 from kiosk.sandbox.refusals import Refused
 
 MODEL = "3.0"
 MATCH = 60.0
 """The score from which VerifyFace and VerifyPerson say yes: fixed by the vendor."""
+WORN = 0.5
+"""The surety from which a mask counts as worn."""
+_WHOLE = Wish(quality=False)
+_MASKED = Wish(quality=False, upper=True, mask=True)
 
 
 class CompareFace(TwoPictures, frozen=True, kw_only=True):
     face_model_version: Model = MODEL
     quality_control: QualityControl = 0
     need_rotate_detection: Switch = 0
-    face_matching_strategy: Natural = 0
+    face_matching_strategy: Choice = 0
 
 
 class CompareMaskFace(TwoPictures, frozen=True, kw_only=True):
@@ -46,8 +51,6 @@ class DetectLiveFaceAccurate(OnePicture, frozen=True, kw_only=True):
 
 
 class Comparing:
-    """Rotated pictures without EXIF are not turned: `NeedRotateDetection` is taken and does nothing."""
-
     def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
         self._gallery = gallery
@@ -63,20 +66,25 @@ class Comparing:
         )
 
     async def _compare(self, sent: CompareFace) -> Answer:
-        cosine = await self._cosine(sent, sent.quality_control, surest=sent.face_matching_strategy != 1)
-        return {"Score": round(score(cosine), 4), "FaceModelVersion": MODEL}
+        one, other = await self._faces(
+            sent, sent.quality_control, surest=sent.face_matching_strategy == 0, rotate=sent.need_rotate_detection == 1
+        )
+        return {"Score": round(score(cosine_of(one.embedding, other.embedding)), 4), "FaceModelVersion": MODEL}
 
     async def _compare_masked(self, sent: CompareMaskFace) -> Answer:
-        """By the whole face, as if nobody wore a mask."""
-        return {"Score": round(score(await self._cosine(sent, sent.quality_control)), 4), "FaceModelVersion": MODEL}
+        one, other = await self._faces(sent, sent.quality_control, _MASKED)
+        return {"Score": round(masked_score(one, other), 4), "FaceModelVersion": MODEL}
 
     async def _similarity(self, sent: DetectFaceSimilarity) -> Answer:
-        return {"Score": round(fixed_similarity(await self._cosine(sent, sent.quality_control, surest=True)), 2)}
+        one, other = await self._faces(sent, sent.quality_control, surest=True)
+        return {"Score": round(fixed_similarity(cosine_of(one.embedding, other.embedding)), 2)}
 
-    async def _cosine(self, sent: TwoPictures, control: int, *, surest: bool = False) -> float:
-        one = await self._pictures.face(sent.image_a, sent.url_a, control, surest=surest)
-        other = await self._pictures.face(sent.image_b, sent.url_b, control, surest=surest)
-        return cosine_of(one.embedding, other.embedding)
+    async def _faces(
+        self, sent: TwoPictures, control: int, wish: Wish = _WHOLE, *, surest: bool = False, rotate: bool = False
+    ) -> tuple[AnalysedFace, AnalysedFace]:
+        one = await self._pictures.face(sent.image_a, sent.url_a, control, wish, surest=surest, rotate=rotate)
+        other = await self._pictures.face(sent.image_b, sent.url_b, control, wish, surest=surest, rotate=rotate)
+        return one, other
 
     async def _verify_face(self, sent: VerifyFace) -> Answer:
         return await self._verify(sent, merged=False)
@@ -86,10 +94,22 @@ class Comparing:
 
     async def _verify(self, sent: VerifyFace, *, merged: bool) -> Answer:
         self._gallery.person(sent.person_id)
-        face = await self._pictures.face(sent.image, sent.url, sent.quality_control)
+        rotate = sent.need_rotate_detection == 1
+        face = await self._pictures.face(sent.image, sent.url, sent.quality_control, _WHOLE, rotate=rotate)
         found = round(score(self._gallery.likeness(sent.person_id, face.embedding, merged=merged)), 4)
         return {"Score": found, "IsMatch": found >= MATCH, "FaceModelVersion": MODEL}
 
     async def _liveness(self, _: DetectLiveFaceAccurate) -> Answer:
         """Nothing here can tell life from one picture, so the account has no such service."""
         raise Refused("ResourceUnavailable.NotReady")
+
+
+def masked_score(one: AnalysedFace, other: AnalysedFace) -> float:
+    """By what a mask leaves free where either wears one and the eye could tell, else by the whole faces."""
+    if max(one.mask, other.mask) < WORN or one.upper is None or other.upper is None:
+        return score(cosine_of(one.embedding, other.embedding))
+    return _upper_score(cosine_of(one.upper, other.upper))
+
+
+def _upper_score(cosine: float) -> float:
+    return score(cosine)

@@ -1,15 +1,15 @@
 """Where the faces of a picture are, how good they are, and where their parts lie.
 
-The eye knows pose, smile, open eyes and mouth, sharpness and brightness. What it does not know is null where the
+The eye knows pose, smile, open eyes and mouth, a mask, sharpness and brightness. What it does not know is null where the
 vendor's types allow it, else the zero that the vendor sends for what was not asked.
 """
 
 from __future__ import annotations
 
-from kiosk.ports import AnalysedFace, AnalysedPhoto
+from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
 from kiosk.sandbox.iai.actions import Action, Answer
-from kiosk.sandbox.iai.comparing import MODEL
-from kiosk.sandbox.iai.parameters import FacesToFind, Model, Natural, OnePicture, Switch
+from kiosk.sandbox.iai.comparing import MODEL, WORN
+from kiosk.sandbox.iai.parameters import Choice, FacesToFind, Model, OnePicture, SmallestFace, Switch
 from kiosk.sandbox.iai.pictures import Pictures, rectangle
 from kiosk.sandbox.iai.shapes import shape
 from kiosk.sandbox.refusals import Refused
@@ -30,14 +30,14 @@ _HALF = 0.5
 
 
 class AnalyzeFace(OnePicture, frozen=True, kw_only=True):
-    mode: Natural = 0
+    mode: Choice = 0
     face_model_version: Model = MODEL
     need_rotate_detection: Switch = 0
 
 
 class DetectFace(OnePicture, frozen=True, kw_only=True):
     max_face_num: FacesToFind = 1
-    min_face_size: Natural = 34
+    min_face_size: SmallestFace = 34
     need_face_attributes: Switch = 0
     need_quality_detection: Switch = 0
     face_model_version: Model = MODEL
@@ -65,7 +65,8 @@ class Detecting:
         )
 
     async def _analyse(self, sent: AnalyzeFace) -> Answer:
-        photo = await self._pictures.look(sent.image, sent.url, landmarks=True)
+        wish = Wish(quality=False, embed="none", landmarks=True, rotate=sent.need_rotate_detection == 1)
+        photo = await self._pictures.look(sent.image, sent.url, wish)
         faces = photo.faces[: 1 if sent.mode == 1 else _MOST_ANALYSED]
         shapes = [shape(face.landmarks) for face in faces if face.landmarks is not None]
         if not shapes:
@@ -73,12 +74,13 @@ class Detecting:
         return {**_size(photo), "FaceShapeSet": shapes, "FaceModelVersion": MODEL}
 
     async def _detect(self, sent: DetectFace) -> Answer:
-        photo = await self._pictures.look(sent.image, sent.url)
+        described = _MOST_ATTRIBUTES if sent.need_face_attributes == 1 else 0
+        judged = _MOST_QUALITIES if sent.need_quality_detection == 1 else 0
+        wish = Wish(quality=max(described, judged) > 0, embed="none", mask=described > 0, rotate=sent.need_rotate_detection == 1)
+        photo = await self._pictures.look(sent.image, sent.url, wish)
         faces = [face for face in photo.faces if face.face.box.short_side >= sent.min_face_size][: sent.max_face_num]
         if not faces:
             raise Refused("FailedOperation.FaceSizeTooSmall")
-        described = _MOST_ATTRIBUTES if sent.need_face_attributes == 1 else 0
-        judged = _MOST_QUALITIES if sent.need_quality_detection == 1 else 0
         infos = [
             {
                 **rectangle(face.face.box),
@@ -93,7 +95,9 @@ class Detecting:
         wanted = {word.strip().casefold() for word in sent.face_attributes_type.split(",")}
         if not wanted <= _ATTRIBUTES:
             raise Refused("InvalidParameter.InvalidParameter", "FaceAttributesType holds an unknown word")
-        photo = await self._pictures.look(sent.image, sent.url)
+        measured = not wanted <= {"mask", "none"}
+        wish = Wish(quality=measured, embed="none", mask="mask" in wanted, rotate=sent.need_rotate_detection == 1)
+        photo = await self._pictures.look(sent.image, sent.url, wish)
         infos = [
             {
                 "FaceRect": rectangle(face.face.box),
@@ -118,7 +122,7 @@ def _attributes(face: AnalysedFace | None) -> Answer:
         "Hat": None if known else False,
         "Glass": False,
         "EyeOpen": _eyes_open(face) if face else False,
-        "Mask": None if known else False,
+        "Mask": _masked(face) if face else False,
         "Hair": None if known else {"Length": 0, "Bang": 0, "Color": 0},
         "Pitch": pitch,
         "Yaw": yaw,
@@ -167,6 +171,10 @@ def _eyes_open(face: AnalysedFace) -> bool | None:
     return max(known) < _HALF if known else None
 
 
+def _masked(face: AnalysedFace) -> bool | None:
+    return face.mask >= WORN if face.mask >= 0 else None
+
+
 def _mean(face: AnalysedFace, *names: str) -> float:
     return sum(face.face.blendshapes.get(name, 0.0) for name in names) / len(names)
 
@@ -184,7 +192,7 @@ def _details(face: AnalysedFace, wanted: set[str]) -> Answer:
         "Hair": _unknown("Length", "Bang", "Color"),
         "Hat": _unknown("Style", "Color"),
         "HeadPose": {"Pitch": pitch, "Yaw": yaw, "Roll": roll},
-        "Mask": _NOTHING,
+        "Mask": _mask(face) if "mask" in wanted else _NOTHING,
         "Mouth": {"MouthOpen": _item(_mean(face, "jawOpen")) if "mouth" in wanted and face.face.blendshapes else _NOTHING},
         "Moustache": _NOTHING,
         "Nose": _NOTHING,
@@ -202,6 +210,13 @@ def _eye(face: AnalysedFace) -> Answer:
     """Here, the vendor has 0 for open."""
     shut = max((face.face.blendshapes.get(name, 0.0) for name in ("eyeBlinkLeft", "eyeBlinkRight")), default=0.0)
     return {"EyeOpen": _item(shut)} if face.face.blendshapes else {}
+
+
+def _mask(face: AnalysedFace) -> Answer:
+    """The vendor has 0 for none and 4 for one worn rightly; in between the eye cannot tell."""
+    if face.mask < 0:
+        return _NOTHING
+    return {"Type": 4 if face.mask >= WORN else 0, "Probability": round(max(face.mask, 1 - face.mask), 4)}
 
 
 def _item(share: float) -> Answer:

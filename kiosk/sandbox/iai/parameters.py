@@ -6,7 +6,7 @@ A struct per action names its parameters; the `Limit`s in a parameter's type say
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -20,6 +20,8 @@ from kiosk.sandbox.refusals import Refused
 ILLEGAL = "InvalidParameterValue."
 EMPTY = "MissingParameter.ErrorParameterEmpty"
 MOST_GROUPS, MOST_GROUPS_BY_GROUP = 100, 60
+MOST_COLONS = 10_000
+"""Of a body that is looked at twice: every name in JSON has one behind it, and no request has so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Limit:
     holds: Callable[[Any], bool]
 
 
-class Parameters(Struct, frozen=True, kw_only=True, rename="pascal"):
+class Parameters(Struct, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True):
     """Its repr tells nothing: it holds faces and names."""
 
     def __repr__(self) -> str:
@@ -38,34 +40,61 @@ class Parameters(Struct, frozen=True, kw_only=True, rename="pascal"):
 P = TypeVar("P", bound=Parameters)
 
 
-def understand(body: bytes, kind: type[P]) -> P:
-    """Raises Refused: `InvalidParameter`, `UnknownParameter`, `MissingParameter` or a limit's code."""
+def understand(sent: bytes | Mapping[str, Any], kind: type[P]) -> P:
+    """Of JSON, whose types must fit, or of values by name, which may be numbers written as text.
+
+    Raises Refused: `InvalidParameter`, `UnknownParameter`, `MissingParameter` or a limit's code.
+    """
+    parameters = _from_json(sent, kind) if isinstance(sent, bytes) else _from_text(sent, kind)
+    for attribute, limits in _limits(kind):
+        value = getattr(parameters, attribute)
+        for limit in limits:
+            if value is not None and not limit.holds(value):
+                raise Refused(limit.code)
+    return parameters
+
+
+def _from_json(body: bytes, kind: type[P]) -> P:
+    """At one go where nothing is wrong: what is wrong, and what is null, takes a second look."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        given = _named(body)
+    _check_names(given, kind)
+    try:
+        return msgspec.json.decode(msgspec.json.encode(given), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("InvalidParameter", f"{error}"[:200]) from error
+
+
+def _named(body: bytes) -> dict[str, msgspec.Raw]:
+    """What was sent and is not null."""
+    if body.count(b":") > MOST_COLONS:
+        raise Refused("InvalidParameter", "the body is no interface's")
     try:
         sent = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused("InvalidParameter", "the body is not a JSON object") from error
+    return {name: value for name, value in sent.items() if bytes(value) != b"null"}
+
+
+def _from_text(sent: Mapping[str, Any], kind: type[P]) -> P:
+    given = {name: value for name, value in sent.items() if value is not None}
+    _check_names(given, kind)
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Refused("InvalidParameter", f"{error}"[:200]) from error
+
+
+def _check_names(given: Mapping[str, object], kind: type[Parameters]) -> None:
     known = {item.encode_name: item for item in fields(kind)}
-    given = {name: value for name, value in sent.items() if bytes(value) != b"null"}
     for name in given:
         if name not in known:
             raise Refused("UnknownParameter", f"the parameter {name[:60]!a} is not recognised")
     for name, item in known.items():
         if item.required and name not in given:
             raise Refused("MissingParameter", f"the request is missing the required parameter '{name}'")
-    try:
-        parameters = msgspec.json.decode(msgspec.json.encode(given), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("InvalidParameter", f"{error}"[:200]) from error
-    _check(parameters)
-    return parameters
-
-
-def _check(parameters: Parameters) -> None:
-    for attribute, limits in _limits(type(parameters)):
-        value = getattr(parameters, attribute)
-        for limit in limits:
-            if value is not None and not limit.holds(value):
-                raise Refused(limit.code)
 
 
 @cache
@@ -147,6 +176,10 @@ Descriptions = Annotated[
 
 Switch = int
 """1 is on and everything else off, as the documents have it."""
+Choice = Annotated[Natural, Limit("InvalidParameter.InvalidParameter", _between(0, 1))]
+"""Between two ways, without a word in the documents on anything else."""
+SmallestFace = Annotated[Natural, Limit("InvalidParameter.InvalidParameter", lambda value: value in {20, 34})]
+"""Pixels, where the documents allow these two."""
 QualityControl = Annotated[Natural, Limit(f"{ILLEGAL}QualityControlIllegal", _between(0, 4))]
 UniquePersonControl = Annotated[Natural, Limit(f"{ILLEGAL}UniquePersonControlIllegal", _between(0, 4))]
 Model = Annotated[str, Limit(f"{ILLEGAL}FaceModelVersionIllegal", "3.0".__eq__)]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
 
 from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.refusal import GalleryRefusal
+from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.legacy.faces import Data, Faces
 from kiosk.sandbox.legacy.gate import Gate
 from kiosk.sandbox.legacy.persons import Persons
 from kiosk.sandbox.legacy.photos import Photos
-from kiosk.sandbox.legacy.submission import Submission, receive
+from kiosk.sandbox.legacy.submission import Submission, understand
 from kiosk.sandbox.refusals import OLD_CODES, Refusal
+from kiosk.sandbox.wire import Said, Sent
 
 Interface = Callable[[Submission], Awaitable[Data]]
 
@@ -24,9 +26,9 @@ Interface = Callable[[Submission], Awaitable[Data]]
 class Desk:
     """Event loop only."""
 
-    def __init__(self, analyser: PhotoAnalyser, gallery: Gallery, gate: Gate) -> None:
+    def __init__(self, analyser: PhotoAnalyser, gallery: Gallery, gate: Gate, fetcher: Fetcher) -> None:
         self._gate = gate
-        photos = Photos(analyser)
+        photos = Photos(analyser, fetcher)
         faces, persons = Faces(photos, gallery), Persons(photos, gallery)
         self.interfaces: Mapping[str, Interface] = {
             **{each.__name__: each for each in (faces.identify, faces.multidentify, faces.compare)},
@@ -36,22 +38,30 @@ class Desk:
         }
         """By the last part of their path."""
 
-    async def answer(self, name: str, request: Request) -> tuple[int, bytes]:
-        """The code and the body. Any request whatever has an answer in the vendor's envelope."""
+    async def answer(self, name: str, sent: Sent) -> Said:
+        """Any request whatever has an answer in the vendor's envelope. `name`: one of `interfaces`, or else an unknown one."""
         try:
-            signature = self._gate.admit(request.headers.get("authorization"))
-            submission = await receive(request)
-            self._gate.match(signature, submission)
-            return 0, envelope(0, "OK", await self.interfaces[name](submission))
+            return Said(envelope(0, "OK", await self._answer(name, sent)), name, "")
         except Refusal as refusal:
-            return refusal.code, envelope(refusal.code, refusal.detail, refusal.data)
+            return refuse(refusal, name)
         except GalleryRefusal as refusal:
-            told = Refusal(OLD_CODES[refusal.why])
-            return told.code, envelope(told.code, told.detail, told.data)
+            return refuse(Refusal(OLD_CODES[refusal.why]), name)
         except ContractViolation as error:
-            return 213, envelope(213, error.slug, {})
-        except ClientDisconnect:
-            return 3, envelope(3, "the caller hung up", {})
+            return refuse(Refusal(213, error.slug), name)
+
+    async def _answer(self, name: str, sent: Sent) -> Data:
+        if sent.method != "POST" or name not in self.interfaces:
+            raise Refusal(3, "no such interface")
+        if len(sent.body) > MAX_BODY:
+            raise Refusal(23)
+        signature = self._gate.admit(sent.headers.get("authorization"))
+        submission = understand(sent)
+        self._gate.match(signature, submission)
+        return await self.interfaces[name](submission)
+
+
+def refuse(refusal: Refusal, name: str) -> Said:
+    return Said(envelope(refusal.code, refusal.detail, refusal.data), name, str(refusal.code))
 
 
 def envelope(code: int, message: str, data: Data) -> bytes:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from kiosk.domain import Box
-from kiosk.errors import CameraError, PhotoRejected
-from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser
+from kiosk.errors import CameraError, KioskError, PhotoRejected
+from kiosk.ports import AnalysedFace, AnalysedPhoto, PhotoAnalyser, Wish
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.refusals import Refusal
+
+EVERY_FACE = Wish(quality=False, embed="all")
+LARGEST_FACE = Wish(quality=False, embed="largest")
+ENROLLED_FACE = Wish(quality=True, embed="largest", upper=True)
+"""With what the gallery keeps of a face."""
 
 _CODES = {"image_decode_failed": -1102, "image_format_unknown": -1400, "image_too_large": 23, "image_too_small": -1101}
 
@@ -13,17 +19,17 @@ _CODES = {"image_decode_failed": -1102, "image_format_unknown": -1400, "image_to
 class Photos:
     """Photos are decoded and measured by `analyser`, outside this process. Event loop only. Raises Refusal."""
 
-    def __init__(self, analyser: PhotoAnalyser) -> None:
+    def __init__(self, analyser: PhotoAnalyser, fetcher: Fetcher) -> None:
         self._analyser = analyser
+        self._fetcher = fetcher
 
-    async def look(self, image: bytes | None, url: str) -> AnalysedPhoto:
-        """At least one face is in it."""
-        if url:
-            raise Refusal(-1308, "the sandbox fetches nothing")
-        if not image:
+    async def look(self, image: bytes | None, url: str, wish: Wish = EVERY_FACE) -> AnalysedPhoto:
+        """At least one face is in it. Of picture and address, the address counts."""
+        picture = await self._fetched(url) if url else image
+        if not picture:
             raise Refusal(-1300)
         try:
-            photo = await self._analyser.analyse(image)
+            photo = await self._analyser.analyse(picture, wish)
         except PhotoRejected as error:
             raise Refusal(_CODES.get(error.slug, -1102), error.slug) from error
         except CameraError as error:
@@ -32,8 +38,14 @@ class Photos:
             raise Refusal(-1101)
         return photo
 
-    async def largest_face(self, image: bytes | None, url: str) -> AnalysedFace:
-        return (await self.look(image, url)).faces[0]
+    async def largest_face(self, image: bytes | None, url: str, wish: Wish = ENROLLED_FACE) -> AnalysedFace:
+        return (await self.look(image, url, wish)).faces[0]
+
+    async def _fetched(self, url: str) -> bytes:
+        try:
+            return await self._fetcher.fetch(url)
+        except KioskError as error:
+            raise Refusal(-1308, error.slug) from error
 
 
 def rectangle(box: Box) -> dict[str, int]:

@@ -1,8 +1,4 @@
-"""What a caller sent, in any of the forms that the vendor's packages use.
-
-Forms may have text fields with or without a file name, in any order; JSON may come with a charset
-parameter. Nothing of a request is ever written to disk.
-"""
+"""What a caller sent, as a form or as JSON, with or without a charset parameter."""
 
 from __future__ import annotations
 
@@ -11,21 +7,20 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec import field as json_field
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, FormParser, parse_options_header
-from starlette.requests import Request
 
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.sandbox.forms import MULTIPART, BadForm, Part, TooManyParts, content_type, parts_of
 from kiosk.sandbox.refusals import Refusal
+from kiosk.sandbox.wire import Sent
 
-MAX_PARTS = 200
-MAX_TEXT = 64
-"""Characters of an identifier, as in the vendor's newer interfaces; the older documents name no number."""
+MAX_IDENTIFIER = 64
+"""Characters, as in the vendor's newer interfaces; the older documents name no number."""
+MAX_TEXT = 1000
+"""Characters of what nobody looks people up by; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ _LISTS = {"group_id": "groups", "group_ids": "groups", "face_ids": "face_ids", "
 
 
 class _Json(Struct):
-    appid: str | int = ""
+    appid: str | Annotated[int, Meta(ge=0, le=2**63 - 1)] = ""
     bucket: str = ""
     group_id: str = ""
     group_ids: list[str] = []
@@ -82,41 +77,30 @@ class _Json(Struct):
     images: list[str] = []
 
 
-async def receive(request: Request) -> Submission:
-    """Reads and understands a request's body; memory is bounded by the interface's limit.
-
-    Raises Refusal 3, 21, 23, −1102, −1304 or −1313.
-    """
-    body = await _body(request)
-    kind, options = parse_options_header(request.headers.get("content-type"))
-    if kind == b"application/json":
-        submission = _from_json(body)
-    elif kind == b"multipart/form-data":
-        submission = _from_form(body, options.get(b"boundary", b""))
+def understand(sent: Sent) -> Submission:
+    """Raises Refusal 3, 21, −1102, −1304 or −1313."""
+    kind, boundary = content_type(sent.headers)
+    if kind == "application/json":
+        submission = _from_json(sent.body)
+    elif kind == MULTIPART:
+        submission = _from_form(sent.body, boundary)
     else:
-        raise Refusal(3, "content type is neither application/json nor multipart/form-data")
+        raise Refusal(3, f"content type is neither application/json nor {MULTIPART}")
     for identifier in (submission.person_id, submission.face_id, *submission.face_ids, *submission.groups):
         _check_identifier(identifier)
+    for text in (submission.person_name, submission.tag, submission.session_id):
+        if len(text or "") > MAX_TEXT:
+            raise Refusal(-1304, f"longer than {MAX_TEXT} characters")
     return submission
-
-
-async def _body(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > MAX_BODY:
-        raise Refusal(23)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Refusal(23)
-    return bytes(body)
 
 
 def _from_json(body: bytes) -> Submission:
     try:
         sent = msgspec.json.decode(body, type=_Json)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refusal(3, f"JSON: {error}") from error
+    except msgspec.ValidationError as error:
+        raise Refusal(21, f"JSON: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(3, "the body is not a JSON object") from error
     texts: dict[str, Any] = {name: getattr(sent, name) for name in _TEXTS.values() if name != "appid"}
     pictures: dict[str, Any] = {
         name: _picture(name, text) for name in _PICTURES.values() if (text := getattr(sent, name)) is not None
@@ -142,7 +126,7 @@ def _picture(name: str, text: str) -> bytes:
 def _from_form(body: bytes, boundary: bytes) -> Submission:
     fields: dict[str, Any] = {}
     lists: dict[str, list[Any]] = {name: [] for name in _LISTS.values()}
-    for name, value in _parts(body, boundary):
+    for name, value, *_ in _parts(body, boundary):
         listed = _LISTS.get(re.sub(r"\[\d*\]$", "", name))
         if name in _PICTURES:
             fields[_PICTURES[name]] = value
@@ -154,39 +138,13 @@ def _from_form(body: bytes, boundary: bytes) -> Submission:
     return Submission(**fields)
 
 
-def _parts(body: bytes, boundary: bytes) -> list[tuple[str, bytes]]:
-    """A form's parts in their order, a file name or not."""
-    parts: list[tuple[str, bytes]] = []
-    ended: list[bool] = []
-
-    def keep(name: bytes | None, value: bytes | None) -> None:
-        if len(parts) >= MAX_PARTS:
-            raise Refusal(21, f"more than {MAX_PARTS} parts")
-        parts.append(((name or b"").decode("latin-1"), value or b""))
-
-    def on_file(file: File) -> None:
-        file.file_object.seek(0)
-        keep(file.field_name, file.file_object.read())
-
-    def on_field(part: Field) -> None:
-        keep(part.field_name, part.value)
-
+def _parts(body: bytes, boundary: bytes) -> list[Part]:
     try:
-        parser = FormParser(
-            "multipart/form-data",
-            on_field,
-            on_file,
-            on_end=lambda: ended.append(True),
-            boundary=boundary,
-            config={"MAX_MEMORY_FILE_SIZE": MAX_BODY + 1},
-        )
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
+        return parts_of(body, boundary)
+    except TooManyParts as error:
+        raise Refusal(21, f"{error}") from error
+    except BadForm as error:
         raise Refusal(3, f"form: {error}") from error
-    if not ended:
-        raise Refusal(3, "form: the last boundary is missing")
-    return parts
 
 
 def _text(name: str, value: bytes) -> str:
@@ -197,8 +155,8 @@ def _text(name: str, value: bytes) -> str:
 
 
 def _check_identifier(value: str) -> None:
-    if len(value) > MAX_TEXT:
-        raise Refusal(-1304, f"longer than {MAX_TEXT} characters")
+    if len(value) > MAX_IDENTIFIER:
+        raise Refusal(-1304, f"longer than {MAX_IDENTIFIER} characters")
     if _has_any(value, " /\\\t\r\n") or not (value.isprintable() or not value):
         raise Refusal(-1313)
 
