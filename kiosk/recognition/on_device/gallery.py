@@ -15,7 +15,7 @@ from typing import Any, Self
 from kiosk.recognition.on_device import custody
 from kiosk.recognition.on_device.deletions import Deletion
 from kiosk.recognition.on_device.enrolment import Enrolment
-from kiosk.recognition.on_device.keys import LENGTH, KeyFile, key_id, write_key
+from kiosk.recognition.on_device.keys import LENGTH, KeyFile, key_id
 from kiosk.recognition.on_device.matching import Hit, cosine_of, mean_vector, unit_vector
 from kiosk.recognition.on_device.mirror import Mirror, Part
 from kiosk.recognition.on_device.refusal import GalleryError
@@ -203,24 +203,20 @@ class Gallery(Enrolment):
         That is the key's own file, or a new one `to`, for a key that comes from a read-only credential: the operator puts it
         into its place. Safe against a crash at any moment. Raises GalleryError `gallery_unwritable`, `gallery_locked`.
         """
+        home = self._key if to is None else KeyFile(to.absolute(), to.parent)
+        if isinstance(home, bytes) or (to and to.exists()):
+            raise GalleryError("gallery_unwritable", f"{to} is there already" if to else "name a file for the new key")
         key = secrets.token_bytes(LENGTH)
         try:
             with self.together():
-                if to is not None:
-                    write_key(to, key)
-                elif isinstance(self._key, KeyFile):
-                    self._key.put_beside(key)
-                else:
-                    raise GalleryError("gallery_unwritable", "name a file for the new key")
+                home.put_beside(key)
                 custody.go_over(self._store, self._seal, key)
         except BaseException:
             self._seal.follow(self._store.meta("key"))
             raise
-        if to is None:
-            self._key.promote(key_id(key))
-            to = self._key.path
+        home.promote(key_id(key))
         self._store.vacuum()
-        return to
+        return home.path
 
     def export(self, *, embeddings: bool = False) -> Iterator[dict[str, Any]]:
         """Everybody as plain values, for a report; `embeddings` as base64 of 128 float32, little endian."""

@@ -34,21 +34,8 @@ def read_key(file: Path, state_dir: Path) -> bytes:
 def create_key(file: Path) -> bytes:
     """A new one in a new file, readable by its owner only. Raises GalleryError `gallery_unwritable`, also where there is one."""
     key = secrets.token_bytes(LENGTH)
-    write_key(file, key)
+    _write(file, key)
     return key
-
-
-def write_key(file: Path, key: bytes) -> None:
-    """In a new file, which is on disk when this returns. Raises GalleryError `gallery_unwritable`."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(base64.b64encode(key) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        _sync(file.parent)
-    except OSError as error:
-        raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
@@ -91,7 +78,7 @@ class KeyFile:
             raise GalleryError("gallery_unwritable", f"{self.path} cannot be replaced: name a file for the new key")
         for stale in self.path.parent.glob(f"{self.path.name}.{'[0-9a-f]' * 16}"):
             stale.unlink()  # of changes that were cut short before the gallery went over
-        write_key(self._beside(key_id(key)), key)
+        _write(self._beside(key_id(key)), key)
 
     def promote(self, wanted: str) -> None:
         """The key beside becomes the key; nothing where another process was faster."""
@@ -121,6 +108,19 @@ def _read(file: Path) -> bytes:
     if len(key) != LENGTH:
         raise GalleryError("gallery_key_wrong", f"{file} holds {len(key)} bytes instead of {LENGTH}")
     return key
+
+
+def _write(file: Path, key: bytes) -> None:
+    """On disk when this returns."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(base64.b64encode(key) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        _sync(file.parent)
+    except OSError as error:
+        raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
 
 
 def _sync(directory: Path) -> None:

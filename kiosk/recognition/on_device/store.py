@@ -274,8 +274,8 @@ def _pour(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Raises GalleryError `gallery_locked` where another process is in the way for longer than `WAIT`."""
     deadline = time.monotonic() + WAIT
 
-    def check(_status: int, remaining: int, _total: int) -> None:
-        if remaining and time.monotonic() > deadline:  # all pages are one step, so that some are left only if that was refused
+    def check(status: int, _remaining: int, _total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
             raise GalleryError("gallery_locked", f"busy for {WAIT:g} s")
 
     source.backup(target, progress=check, sleep=0.05)
