@@ -35,7 +35,7 @@ GREY = 120
 
 @pytest.fixture(scope="module", params=["mediapipe", "litert"] if runs_mediapipe() else ["litert"])
 def assessor(models_dir: Path, request: pytest.FixtureRequest) -> Iterator[Assessor]:
-    networks = load(models_dir, EyeSettings(landmarker=request.param), (320,), embed=True)
+    networks = load(models_dir, EyeSettings(landmarker=request.param), (320,), embed=True, mask=True)
     yield Assessor(networks, QualitySettings(), closely=2)
     networks.landmarker.close()
 
