@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 from kiosk.domain import Box
+from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.matching import Hit, Index, cosine_of, mean_vector, unit_vector
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 
@@ -42,6 +45,7 @@ class Group:
     created: int
     tag: str = ""
     fields: tuple[str, ...] = ()
+    consent: bool | None = None
     members: dict[str, None] = field(default_factory=dict)
 
 
@@ -51,6 +55,7 @@ class EnrolledFace:
     embedding: bytes = field(repr=False)
     box: Box
     tag: str = ""
+    upper: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class Person:
     created: int
     tag: str = ""
     gender: int = 0
+    consent: bool | None = None
     groups: dict[str, dict[int, str]] = field(default_factory=dict)
     faces: list[EnrolledFace] = field(default_factory=list)
 
@@ -76,6 +82,52 @@ class Gallery:
         self._owners: dict[str, str] = {}
         self._faces = Index()
         self._merged = Index()
+        self._upper = Index()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | None = None,
+        key: bytes | None = None,
+        wall: Callable[[], float] = time.time,
+        *,
+        keep_photos: bool = False,
+    ) -> Self:
+        """Stand-in: in memory, whatever `path` says."""
+        _ = path, key, keep_photos
+        return cls(wall)
+
+    def close(self) -> None:
+        """Stand-in."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    @property
+    def person_count(self) -> int:
+        return len(self._persons)
+
+    def update_group(self, group_id: str, *, consent: bool | None) -> None:
+        self.group(group_id).consent = consent
+
+    def update_person(self, person_id: str, *, consent: bool | None) -> None:
+        self.person(person_id).consent = consent
+
+    def consent(self, person_id: str) -> bool | None:
+        """May this person's probe leave the device: the person's own flag, else False if any of the groups says no, else True if
+        one says yes, else None.
+        """
+        person = self.person(person_id)
+        flags = {self._groups[group_id].consent for group_id in person.groups}
+        if person.consent is not None:
+            return person.consent
+        return False if False in flags else True if True in flags else None
 
     # Groups
 
@@ -156,6 +208,7 @@ class Gallery:
             del self._groups[group_id].members[person_id]
         self._faces.remove(person_id)
         self._merged.remove(person_id)
+        self._upper.remove(person_id)
         del self._persons[person_id]
 
     def join(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
@@ -197,8 +250,13 @@ class Gallery:
 
     # Faces
 
-    def new_face(self, embedding: bytes | None, box: Box, tag: str = "") -> EnrolledFace:
+    def new_face(self, embedding: bytes | AnalysedFace | None, box: Box | None = None, tag: str = "") -> EnrolledFace:
         """One with an id of its own, not yet anybody's. Raises ContractViolation where this is no embedding."""
+        if isinstance(embedding, AnalysedFace):
+            seen = embedding
+            made = self.new_face(seen.embedding, seen.face.box, tag)
+            return EnrolledFace(made.face_id, made.embedding, made.box, tag, seen.upper)
+        assert box is not None
         vector = unit_vector(embedding)
         return EnrolledFace(str(10**18 + secrets.randbelow(9 * 10**18)), vector.astype("<f4").tobytes(), box, tag)
 
@@ -232,11 +290,16 @@ class Gallery:
 
     # Likeness
 
-    def search(self, embedding: bytes | None, group_ids: Sequence[str], top: int, *, merged: bool = False) -> list[Hit]:
+    def search(
+        self, embedding: bytes | None, group_ids: Sequence[str], top: int, *, merged: bool = False, upper: bool = False
+    ) -> list[Hit]:
         """Persons, the most alike first: by the best of their faces, or `merged`, by all of their faces as one."""
         for group_id in group_ids:
             self.group(group_id)
-        return (self._merged if merged else self._faces).search(embedding, group_ids, top)
+        return (self._upper if upper else self._merged if merged else self._faces).search(embedding, group_ids, top)
+
+    def search_all(self, embedding: bytes | None, top: int, *, upper: bool = False) -> list[Hit]:
+        return self.search(embedding, list(self._groups), top, upper=upper)
 
     def likeness(self, person_id: str, embedding: bytes | None, *, merged: bool = False) -> float:
         """The cosine to one person, as `search` has it."""
@@ -245,6 +308,8 @@ class Gallery:
 
     def _keep(self, person: Person, face: EnrolledFace) -> None:
         self._faces.add(person.person_id, person.groups, face.face_id, face.embedding)
+        if face.upper is not None:
+            self._upper.add(person.person_id, person.groups, face.face_id, face.upper)
         person.faces.append(face)
         self._owners[face.face_id] = person.person_id
         self._merged.remove(person.person_id)
@@ -255,6 +320,7 @@ class Gallery:
         self._groups[group_id].members[person.person_id] = None
         self._faces.join(person.person_id, group_id)
         self._merged.join(person.person_id, group_id)
+        self._upper.join(person.person_id, group_id)
 
     def _check_name(self, name: str) -> None:
         if any(group.name == name for group in self._groups.values()):
