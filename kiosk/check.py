@@ -15,7 +15,13 @@ from kiosk.access.policy import Policy
 from kiosk.capture import script
 from kiosk.configuration import secret
 from kiosk.errors import KioskError
-from kiosk.settings import CameraSettings, Settings
+from kiosk.recognition.build import reads_gallery
+from kiosk.recognition.on_device import calibration
+from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
+from kiosk.recognition.strategy import DEVICE
+from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted
+from kiosk.recognition.tencent.thresholds import least_score
+from kiosk.settings import CameraSettings, PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
 from kiosk.vision import models
 
 HOSTS = ".myqcloud.com"
@@ -52,25 +58,52 @@ class Survey:
 
 def survey(settings: Settings) -> Survey:
     """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody."""
-    uses_legacy = any(portal.recogniser == "tencent-legacy" for portal in settings.portals.values())
-    return Survey(
-        _summary(settings), _successors() if uses_legacy else None, list(_problems(settings)), list(_warnings(settings))
-    )
+    older = "tencent-legacy" in settings.engines
+    return Survey(_summary(settings), _successors() if older else None, list(_problems(settings)), list(_warnings(settings)))
 
 
 def _summary(settings: Settings) -> Table:
     table = Table(title=f"{settings.site.name} would run", title_justify="left", show_header=False)
     for name, portal in settings.portals.items():
         camera = settings.cameras[portal.camera]
-        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.url}) → {portal.recogniser} → relay {portal.relay}")
-    legacy = settings.tencent_legacy
-    table.add_row("cloud", f"{legacy.endpoint}, groups {', '.join(legacy.group_ids) or 'none'}, match from {legacy.threshold:g}")
+        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.url}) → {_asked(portal)} → relay {portal.relay}")
+    old, iai = settings.tencent_legacy, settings.tencent_iai
+    if "tencent-legacy" in settings.engines:
+        table.add_row("tencent-legacy", f"{old.endpoint}, groups {_listed(old.group_ids)}, match from {old.threshold:g}")
+    if "tencent-iai" in settings.engines:
+        least = f"a false match rate of {iai.false_match_rate:g}" if iai.threshold is None else f"{iai.threshold:g}"
+        table.add_row("tencent-iai", f"{iai.endpoint}, groups {_listed(iai.group_ids)}, match from {least}")
+    if reads_gallery(settings):
+        table.add_row("gallery", _gallery(settings))
     for rule in settings.rules:
         table.add_row(f"rule {rule.name}", f"{rule.effect} when {rule.when}")
     table.add_row("otherwise", "deny")
     table.add_row("journal", str(settings.journal_path))
     table.add_row("web", f"http://{settings.web.host}:{settings.web.port}" + (" with page" if settings.web.page else ""))
     return table
+
+
+def _asked(portal: PortalSettings) -> str:
+    away = f", else {portal.fallback}" if portal.fallback != "none" else ""
+    return portal.recogniser + away + (f", confirmed by {portal.second_opinion}" if portal.second_opinion != "none" else "")
+
+
+def _listed(groups: tuple[str, ...]) -> str:
+    return ", ".join(groups) or "none"
+
+
+def _gallery(settings: Settings) -> str:
+    try:
+        return f"{settings.gallery_path}, {_enrolled(settings)}"
+    except KioskError:  # which stands among the problems
+        return str(settings.gallery_path)
+
+
+def _enrolled(settings: Settings) -> str:
+    """Raises KioskError where the gallery cannot be opened."""
+    device = OnDeviceRecogniser.open(settings)
+    with device.gallery as gallery:
+        return f"people {gallery.person_count}, faces {len(gallery)}, match from {device.threshold:.1f}"
 
 
 def _successors() -> Table:
@@ -89,7 +122,7 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield from _trouble("model", lambda role=model.role: models.path(settings.site.models_dir, role))
     for name, camera in settings.cameras.items():
         yield from (f"cameras.{name}.url: {line}" for line in camera_problems(camera))
-    yield from _cloud_problems(settings)
+    yield from _engine_problems(settings)
     yield from _trouble("rules", lambda: Policy.compile(settings.rules))
     folder = _nearest_existing(settings.site.state_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -112,25 +145,41 @@ def camera_problems(camera: CameraSettings) -> Iterator[str]:
         yield from _trouble("scene", lambda: script.load(rest))
 
 
-def _cloud_problems(settings: Settings) -> Iterator[str]:
-    legacy = settings.tencent_legacy
-    if not legacy.appid:
-        yield "tencent_legacy.appid is empty; it stands in the vendor's console"
-    if not legacy.group_ids:
-        yield "tencent_legacy.group_ids is empty: nobody could be recognised"
-    yield from _trouble("tencent_legacy.secret_id_file", lambda: secret(legacy.secret_id_file))
-    yield from _trouble("tencent_legacy.secret_key_file", lambda: secret(legacy.secret_key_file))
-    if legacy.ca_file and not legacy.ca_file.is_file():
-        yield f"tencent_legacy.ca_file: {legacy.ca_file} is no file"
+def _engine_problems(settings: Settings) -> Iterator[str]:
+    old, iai = settings.tencent_legacy, settings.tencent_iai
+    if "tencent-legacy" in settings.engines:
+        if not old.appid:
+            yield "tencent_legacy.appid is empty; it stands in the vendor's console"
+        yield from _account_problems("tencent_legacy", old)
+    if "tencent-iai" in settings.engines:
+        yield from _account_problems("tencent_iai", iai)
+        if iai.token_file is not None:
+            yield from _trouble("tencent_iai.token_file", lambda file=iai.token_file: secret(file))
+        yield from _trouble("tencent_iai", lambda: least_score(INTERFACE, wanted(iai)))
+    if reads_gallery(settings):
+        yield from _trouble("on_device", lambda: _enrolled(settings))
+
+
+def _account_problems(name: str, section: TencentLegacySettings | TencentIaiSettings) -> Iterator[str]:
+    if not section.group_ids:
+        yield f"{name}.group_ids is empty: nobody could be recognised"
+    yield from _trouble(f"{name}.secret_id_file", lambda: secret(section.secret_id_file))
+    yield from _trouble(f"{name}.secret_key_file", lambda: secret(section.secret_key_file))
+    if section.ca_file and not section.ca_file.is_file():
+        yield f"{name}.ca_file: {section.ca_file} is no file"
 
 
 def _warnings(settings: Settings) -> Iterator[str]:
     if not any(rule.effect == "grant" for rule in settings.rules):
         yield "no rule grants anything: the doors will never open"
-    if (urlsplit(settings.tencent_legacy.endpoint).hostname or "").endswith(HOSTS):
+    uses_older = "tencent-legacy" in settings.engines
+    if uses_older and (urlsplit(settings.tencent_legacy.endpoint).hostname or "").endswith(HOSTS):
         yield f"the vendor announced that {settings.tencent_legacy.endpoint} stops on 2023-04-24; what replaces it stands above"
+    rate, reach = settings.on_device.false_match_rate, calibration.reach()
+    if DEVICE in settings.engines and settings.on_device.threshold is None and rate < reach:
+        yield f"on_device.false_match_rate {rate:g} is beyond what the calibration was measured on; {reach:g} is its reach"
     for name, portal in settings.portals.items():
-        if not portal.cloud_consent:
+        if not portal.cloud_consent and not reads_gallery(settings):
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
         if portal.relay.startswith("sim:"):
             yield f"portals.{name}.relay is simulated: no lock will move"

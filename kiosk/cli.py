@@ -76,11 +76,18 @@ def demo(
     keep: Annotated[Path | None, typer.Option(help="Keep configuration, journal and logs in this folder.")] = None,
     enrol: Annotated[list[Path] | None, typer.Option(help="A photo to enrol, named after the person; repeatable.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write what was printed to this file, as a picture.")] = None,
+    recogniser: Annotated[str, typer.Option(help="tencent-legacy, tencent-iai or on-device.")] = "tencent-legacy",
+    fallback: Annotated[str, typer.Option(help="Another one, asked while the first is out of reach.")] = "none",
+    second_opinion: Annotated[str, typer.Option(help="Another one, asked about every match.")] = "none",
 ) -> None:
     """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
     from kiosk.demo import play  # noqa: PLC0415
 
-    sys.exit(asyncio.run(play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or ())))
+    engines = {"recogniser": recogniser, "fallback": fallback, "second_opinion": second_opinion}
+    playing = play(
+        camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or (), engines=engines
+    )
+    sys.exit(asyncio.run(playing))
 
 
 @app.command()

@@ -21,6 +21,7 @@ _FACE_TO_RELAY = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5,
 _STAGE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25)
 _CLOUD = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0)
 _CLOUD_STAGE = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_ENGINE = (0.001, 0.003, 0.01, 0.03, *_CLOUD[2:])
 _COMMIT = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -37,7 +38,7 @@ class Metrics:
         self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
         self._of_the_door(registry)
         self._of_the_eye(registry)
-        self._of_the_cloud(registry)
+        self._of_recognition(registry)
 
     def _of_the_door(self, registry: CollectorRegistry) -> None:
         self._decisions = Counter(
@@ -72,7 +73,17 @@ class Metrics:
         for gate in GATES:
             self._gates.labels(gate)
 
-    def _of_the_cloud(self, registry: CollectorRegistry) -> None:
+    def _of_recognition(self, registry: CollectorRegistry) -> None:
+        self._recognitions = Counter(
+            "kiosk_recognitions_total", "Probes shown to an engine, by its answer.", ["engine", "outcome"], registry=registry
+        )
+        self._recognition_seconds = Histogram(
+            "kiosk_recognition_seconds",
+            "Until an engine answered, repeats included.",
+            ["engine"],
+            buckets=_ENGINE,
+            registry=registry,
+        )
         self._cloud = Counter("kiosk_cloud_requests_total", "Calls by their outcome.", ["interface", "code"], registry=registry)
         self._cloud_seconds = Histogram(
             "kiosk_cloud_request_seconds", "Time of one call.", ["interface"], buckets=_CLOUD, registry=registry
@@ -122,6 +133,11 @@ class Metrics:
         """What is no gate does not count: see GATES."""
         if gate in GATES:
             self._gates.labels(gate).inc()
+
+    def recognition(self, engine: str, outcome: str, seconds: float) -> None:
+        """`outcome`: the verdict's kind, or the slug of the error there was instead."""
+        self._recognitions.labels(engine, outcome).inc()
+        self._recognition_seconds.labels(engine).observe(seconds)
 
     def cloud_request(self, interface: str, code: str, seconds: float, stages: Mapping[str, float]) -> None:
         """`stages`: milliseconds of the call's parts that took place."""

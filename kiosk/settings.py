@@ -262,12 +262,12 @@ class PortalSettings(Section):
     recogniser: Recogniser = "tencent-legacy"
     """`tencent-legacy`: /face/identify; `tencent-iai`: SearchPersons; `on-device`: the gallery on this box."""
     fallback: Recogniser | Literal["none"] = "none"
-    """Asked while the recogniser cannot be reached."""
+    """Asked while the recogniser cannot be reached; never because it did not recognise somebody."""
     second_opinion: Recogniser | Literal["none"] = "none"
-    """Asked about every match; unless it names the same person, nobody is let in."""
+    """Asked about every match; unless it names the same person, nobody is let in. It does not see pictures that may not leave."""
     strategy: Literal["identify"] = "identify"
     cloud_consent: bool = False
-    """Whether pictures of people about whom the gallery says nothing may be sent to the cloud."""
+    """Whether pictures of people about whom the gallery says nothing may be sent to the cloud. Of others the gallery decides."""
     verdict_ttl: PositiveSeconds = 1.5
     """Seconds after which a verdict is too late to open anything."""
     presence_within: PositiveSeconds = 0.6
@@ -282,6 +282,21 @@ class PortalSettings(Section):
         if scheme not in RELAY_SCHEMES or not rest:
             raise ValueError(f"'{url}' is no relay; write sim:NAME")
         return url
+
+    @model_validator(mode="after")
+    def _engines_differ(self) -> Self:
+        for name in self.engines:
+            if self.engines.count(name) > 1:
+                raise ValueError(
+                    f"'{name}' stands twice among recogniser, fallback and second_opinion; "
+                    "an engine cannot stand in for itself, nor confirm itself"
+                )
+        return self
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Whoever may be asked, the recogniser first."""
+        return (self.recogniser, *(name for name in (self.fallback, self.second_opinion) if name != "none"))
 
 
 class RuleSettings(Section):
@@ -383,6 +398,11 @@ class Settings(BaseSettings):
                 if used.count(one) > 1:
                     raise ValueError(f"two portals share the {part} '{one}'; each needs its own")
         return self
+
+    @property
+    def engines(self) -> frozenset[str]:
+        """The recognisers that some portal may ask."""
+        return frozenset(name for portal in self.portals.values() for name in portal.engines)
 
     @property
     def gallery_path(self) -> Path:

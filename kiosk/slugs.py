@@ -54,6 +54,11 @@ TABLE: dict[str, Entry] = {
     "not_recognised": Entry("refusal", ("Not recognised", "未能识别"), ("best score under the threshold", "最高分低于阈值")),
     "ambiguous": Entry("refusal", ("Not recognised", "未能识别"), ("two people too close to tell apart", "前两名得分过于接近")),
     "nobody_enrolled": Entry("refusal", ("Not recognised", "未能识别"), ("the group has no candidates", "人员组中没有候选人")),
+    "opinions_differ": Entry(
+        "refusal",
+        ("Not recognised", "未能识别"),
+        ("the second recogniser names somebody else, or nobody", "两个识别引擎结论不一致"),
+    ),
     "denied_by_rule": Entry("refusal", ("No entry", "禁止通行"), ("a deny rule matched", "命中拒绝规则")),
     "no_rule_matched": Entry("refusal", ("No entry", "禁止通行"), ("no rule grants this", "没有规则放行")),
     "rule_failed": Entry("refusal", _OUT, ("a rule's condition could not be evaluated", "规则条件无法求值")),
@@ -63,7 +68,7 @@ TABLE: dict[str, Entry] = {
     "consent_missing": Entry(
         "refusal",
         ("No entry by face here", "此处不支持刷脸"),
-        ("cloud_consent is off: no face may leave the box", "未获上传同意"),
+        ("this face may not leave the box, and no engine on it is configured", "未获上传同意，且未配置本机识别"),
     ),
     # The portal's own refusals.
     "verdict_expired": Entry("portal", _AGAIN, ("the verdict came later than verdict_ttl", "判定已过期")),
@@ -87,6 +92,11 @@ TABLE: dict[str, Entry] = {
     "state_conflict": Entry("cloud", _NOBODY, ("the library is not in the state the call expects", "人员库状态冲突")),
     "person_unknown": Entry(
         "cloud", ("Not enrolled here", "未在此登记"), ("the library does not know this person", "人员库中没有此人")
+    ),
+    "threshold_unknown": Entry(
+        "cloud",
+        _OUT,
+        ("no score is documented for this gallery: set a raw threshold", "该人员库没有对应的官方阈值，请直接设置阈值"),
     ),
     "outcome_unknown": Entry(
         "cloud", _NOBODY, ("the answer was lost: the change may have been made, or not", "应答丢失，变更可能已生效，也可能没有")
@@ -147,6 +157,7 @@ TABLE: dict[str, Entry] = {
     "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),
     "configuration_unknown_variable": Entry("setup", _NOBODY, ("an unknown KIOSK_ variable is set", "存在未知的 KIOSK_ 变量")),
     "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
+    "gallery_missing": Entry("setup", _NOBODY, ("there is no gallery: enrol somebody first", "找不到本机人员库，请先登记人员")),
     "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),

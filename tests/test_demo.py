@@ -18,9 +18,11 @@ import msgspec
 import pytest
 
 from kiosk.capture.script import load, portrait
-from kiosk.demo.stage import Stage
+from kiosk.demo.stage import AGREED, Stage
 from kiosk.hardware.relay import read_state
-from kiosk.journal.log import tail, verify
+from kiosk.journal.log import Row, tail, verify
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.keys import read_key
 from kiosk.settings import PortalSettings
 
 pytestmark = pytest.mark.slow
@@ -46,8 +48,18 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     return result
 
 
-def test_thirty_seconds_of_the_demo() -> None:
-    with demo() as process:
+@pytest.mark.parametrize(
+    ("options", "engines"),
+    [
+        ((), {"tencent-legacy"}),
+        (("--recogniser", "tencent-iai"), {"tencent-iai"}),
+        (("--recogniser", "on-device"), {"on-device"}),
+        (("--recogniser", "on-device", "--second-opinion", "tencent-iai"), {"on-device", "tencent-iai"}),
+    ],
+    ids=["older cloud", "today's cloud", "on the device", "on the device, confirmed by the cloud"],
+)
+def test_thirty_seconds_of_the_demo(options: tuple[str, ...], engines: set[str]) -> None:
+    with demo(*options) as process:
         result = finish(process)
     assert result.keys() >= KEYS
     assert result["grants"] >= 4
@@ -58,6 +70,8 @@ def test_thirty_seconds_of_the_demo() -> None:
     assert {act["outcome"] for act in result["acts"]} == {"met"}
     assert result["frames"]["examined"] > 300
     assert set(result["face_to_relay_ms"]) == {"p50", "p95", "max"}
+    assert result["by_engine"].keys() == engines
+    assert result["cloud_calls"] == sum(count for engine, count in result["by_engine"].items() if engine != "on-device")
 
 
 def test_an_eye_killed_and_an_eye_stopped_cost_a_moment_and_no_door(tmp_path: Path) -> None:
@@ -109,18 +123,18 @@ def _wait_for(condition: Any, within: float = 30.0) -> Any:
 
 
 @asynccontextmanager
-async def staged(folder: Path, more: str = "") -> AsyncIterator[Stage]:
-    async with Stage("scene:demo", page=False, keep=folder, more=more) as stage:
+async def staged(folder: Path, more: str = "", portal: PortalSettings = AGREED) -> AsyncIterator[Stage]:
+    async with Stage("scene:demo", page=False, portal=portal, keep=folder, more=more) as stage:
         for person in load("demo").enrolled:
             await stage.enrol(person, portrait(person))
         await stage.start_daemon()
         yield stage
 
 
-async def until_event(stage: Stage, wanted: str) -> Mapping[str, Any]:
-    async with asyncio.timeout(30):
+async def until_event(stage: Stage, wanted: str, **fields: Any) -> Mapping[str, Any]:
+    async with asyncio.timeout(45):
         async for event in stage.events():
-            if event is not None and event["event"] == wanted:
+            if event is not None and event["event"] == wanted and fields.items() <= event.items():
                 return event
     raise AssertionError("the stream ended")
 
@@ -165,6 +179,52 @@ async def test_without_the_cloud_everybody_is_denied_and_the_daemon_lives(tmp_pa
             metrics = (await client.get(f"{stage.web}/metrics")).text
         assert 'kiosk_errors_total{slug="cloud_unreachable"}' in metrics
         assert read_state(tmp_path / "state", "door").pulses == 0
+
+
+async def test_without_the_cloud_the_fallback_admits_people_and_the_journal_says_who_did(tmp_path: Path) -> None:
+    portal = PortalSettings(recogniser="tencent-iai", fallback="on-device", cloud_consent=True)
+    async with staged(tmp_path, portal=portal) as stage:
+        await until_event(stage, "presentation", outcome="granted", engine="tencent-iai")
+        assert stage.sandbox is not None
+        stage.sandbox.kill()
+        granted = await until_event(stage, "presentation", outcome="granted", engine="on-device")
+        unknown = await until_event(stage, "presentation", reason="not_recognised", engine="on-device")
+        assert await stage.stop_daemon() == 0
+    rows = {row.presentation: msgspec.json.decode(row.body) for row in decisions(stage)}
+    for finished, verdict in ((granted, "match"), (unknown, "non_match")):
+        row = rows[finished["presentation"]]
+        first, second = row["opinions"]
+        assert (first["engine"], first["cause"]) == ("tencent-iai", "cloud_unreachable")
+        assert (second["engine"], second["verdict"], second["score"]) == ("on-device", verdict, row["score"])
+        assert (row["engine"], row["masked"]) == ("on-device", False)
+
+
+def decisions(stage: Stage) -> list[Row]:
+    return [row for row in tail(stage.journal, 200) if row.kind in {"granted", "denied"}]
+
+
+async def test_who_refuses_the_cloud_is_let_in_by_the_device_alone(tmp_path: Path) -> None:
+    portal = PortalSettings(recogniser="on-device", second_opinion="tencent-iai", cloud_consent=True)
+    refused, asked, *_ = load("demo").enrolled
+    async with staged(tmp_path, portal=portal) as stage:
+        await stage.stop_daemon()
+        key = read_key(Path("gallery-key"), tmp_path / "state")
+        with Gallery.open(tmp_path / "state" / "gallery.sqlite", key) as gallery:
+            gallery.update_person(refused, consent=False)
+        before = len(decisions(stage)), calls(tmp_path)
+        await stage.start_daemon(rewrite=False)
+        alone = await until_event(stage, "presentation", outcome="granted", person=refused)
+        confirmed = await until_event(stage, "presentation", outcome="granted", person=asked)
+        assert await stage.stop_daemon() == 0
+    assert (alone["engine"], alone["opinions"]) == ("on-device", None)
+    assert confirmed["engine"] == "on-device+tencent-iai"
+    assert [opinion["engine"] for opinion in confirmed["opinions"]] == ["on-device", "tencent-iai"]
+    rows = [msgspec.json.decode(row.body) for row in decisions(stage)[before[0] :]]
+    assert sum("opinions" in row for row in rows) == calls(tmp_path) - before[1]
+
+
+def calls(folder: Path) -> int:
+    return (folder / "sandbox.log").read_text().count('"SearchPersons"')
 
 
 async def test_without_consent_no_face_leaves_the_box(tmp_path: Path) -> None:

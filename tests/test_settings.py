@@ -61,6 +61,9 @@ def test_a_camera_can_be_changed_by_a_variable(tmp_path: Path, monkeypatch: pyte
         ("[portals.door]\ncamera = 'frnt'\n", "which is not in [cameras]; did you mean 'front'?"),
         ("[portals.a]\n[portals.b]\n", "two portals share the relay 'sim:door'"),
         ("[portals.a]\n[portals.b]\nrelay = 'sim:b'\n", "two portals share the camera 'front'"),
+        ("[portals.a]\nrecogniser = 'on-devise'\n", "portals.a.recogniser: Input should be 'tencent-legacy'"),
+        ("[portals.a]\nrecogniser = 'on-device'\nfallback = 'on-device'\n", "portals.a: 'on-device' stands twice"),
+        ("[portals.a]\nfallback = 'on-device'\nsecond_opinion = 'on-device'\n", "nor confirm itself"),
         ("[tencent_legacy]\nendpoint = 'http://example.com'\n", "would send faces unencrypted"),
         ("[web]\npage = true\nhost = '0.0.0.0'\n", "host must be loopback"),
         ("[[rules]]\nname = 'a'\nwhen = 'true'\neffect = 'allow'\n", "rules.0.effect"),
@@ -101,6 +104,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load().web = None  # type: ignore[assignment]  # that it cannot be assigned is the point
+
+
+def test_the_engines_in_use_are_those_some_portal_names() -> None:
+    assert load().engines == {"tencent-legacy"}
+    read = load(None, {"portals.door.recogniser": "on-device", "portals.door.second_opinion": "tencent-iai"})
+    assert read.portals["door"].engines == ("on-device", "tencent-iai")
+    assert read.engines == {"on-device", "tencent-iai"}
 
 
 def test_a_secret_is_read_from_systemds_credentials_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
+from kiosk.domain import Inconclusive, NonMatch
+from kiosk.errors import Transient
 from kiosk.heartbeat import Heartbeat
 from kiosk.metrics import Metrics
+from kiosk.recognition.strategy import Opinion
 from kiosk.recognition.tencent import events
 from kiosk.service.tally import Tally
 from kiosk.settings import Settings
@@ -56,3 +59,14 @@ def test_retries_and_slowing_down_are_told(tally: Tally) -> None:
         tally.cloud(events.Slowed("legacy", 25.0))
     assert 'kiosk_cloud_retries_total{interface="identify",slug="cloud_error"} 1.0' in exposed(tally)
     assert [line["event"] for line in logs] == ["cloud_retry", "cloud_slowed_down"]
+
+
+def test_every_engine_that_was_asked_is_counted_and_what_it_failed_with(tally: Tally) -> None:
+    tally.opinion(Opinion("tencent-iai", Inconclusive("cloud_busy", "tencent-iai"), 0.4, Transient("cloud_busy")))
+    tally.opinion(Opinion("on-device", NonMatch("not_recognised", 31.0, "on-device"), 0.002))
+    text = exposed(tally)
+    assert 'kiosk_recognitions_total{engine="tencent-iai",outcome="cloud_busy"} 1.0' in text
+    assert 'kiosk_recognitions_total{engine="on-device",outcome="non_match"} 1.0' in text
+    assert 'kiosk_recognition_seconds_sum{engine="on-device"} 0.002' in text
+    assert tally.by_engine == {"tencent-iai": 1, "on-device": 1}
+    assert tally.errors == {"cloud_busy": 1}

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from kiosk import configuration
+from kiosk import configuration, logs
 from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.check import camera_problems
@@ -37,14 +37,21 @@ async def play(
     keep: Path | None,
     svg: Path | None,
     photos: Sequence[Path] = (),
+    engines: Mapping[str, str] | None = None,
 ) -> int:
-    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
-    for problem in camera_problems(configuration.load(None, {"cameras.front.url": camera}).cameras["front"]):
+    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start.
+
+    `engines`: the portal's recogniser, fallback and second_opinion, where they differ from the defaults.
+    """
+    asked = {f"portals.door.{name}": engine for name, engine in (engines or {}).items()}
+    read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
+    logs.configure(read.log)
+    for problem in camera_problems(read.cameras["front"]):
         raise CameraError("camera_missing", problem)
     scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
     console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)
     show = Show(console)
-    async with Stage(camera, page=page, keep=keep) as stage:
+    async with Stage(camera, page=page, portal=read.portals["door"], keep=keep) as stage:
         await _enrol(stage, scene or load_scene("demo"), photos, show)
         await stage.start_daemon()
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
@@ -78,7 +85,7 @@ async def _enrol(stage: Stage, scene: Scene, photos: Sequence[Path], show: Show)
     for photo in photos:
         await stage.enrol(photo.stem, _read(photo))
     known = [*scene.enrolled, *(photo.stem for photo in photos)]
-    show.say(f"sandbox cloud ready; enrolled through its person interface: {', '.join(known)}")
+    show.say(f"{stage.knows}: {', '.join(known)}")
 
 
 def _read(photo: Path) -> bytes:
@@ -143,6 +150,7 @@ def _result(
         "denials": totals.get("denials", 0),
         "wrong_grants": wrong_grants(scene, run) if scene else None,
         "by_reason": dict(health["by_reason"]),
+        "by_engine": dict(health["by_engine"]),
         "cloud_calls": totals.get("cloud_calls", 0),
         "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),
         "frames": dict(health["frames"]),

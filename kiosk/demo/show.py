@@ -17,9 +17,10 @@ _COLUMNS = (
     ("grade", 5),
     ("told", 28),
     ("verdict", 12),
+    ("engine", 13),
     ("score", 5),
-    ("rule", 17),
-    ("door", 26),
+    ("rule", 15),
+    ("door", 18),
     ("ms", 4),
 )
 _MARK = {"met": "[green]as expected[/green]", "failed": "[red]not as expected[/red]", "missed": "[yellow]eye was down[/yellow]"}
@@ -69,7 +70,9 @@ def _cells(event: Mapping[str, Any]) -> Iterable[str]:
     milliseconds = event["face_to_relay_ms"]
     score = event["score"]
     yield from (event["time"], event["person"] or "–", _dash(event["grade"]), event["sentence"])
-    yield from (_dash(event["verdict"]), _dash(score if score is None else f"{score:.1f}"), _dash(event["rule"]))
+    engine = event["engine"]
+    yield from (_dash(event["verdict"]), _dash(engine and engine.replace("tencent-", "")))
+    yield from (_dash(score if score is None else f"{score:.1f}"), _dash(event["rule"]))
     yield "relay pulse" if granted else event["reason"]
     yield _dash(milliseconds if milliseconds is None else f"{milliseconds:.0f}")
 

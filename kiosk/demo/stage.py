@@ -1,4 +1,6 @@
-"""The demo's separate real parts: a sandbox process, a daemon process (with its eye) and the folder they live in."""
+"""The demo's separate real parts: a daemon process with its eye, a sandbox process where a cloud is asked, a gallery where the
+device itself is, and the folder they live in.
+"""
 
 from __future__ import annotations
 
@@ -20,48 +22,36 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from kiosk.demo import enrolling
 from kiosk.errors import CameraError, KioskError, Transient
-from kiosk.recognition.tencent.calls import Caller
-from kiosk.recognition.tencent.legacy import LegacyClient
-from kiosk.recognition.tencent.signing import Credentials
-from kiosk.recognition.tencent.transport import Transport
-from kiosk.settings import SiteSettings, TencentLegacySettings
+from kiosk.eye.photos import PhotoEye
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.keys import create_key, read_key
+from kiosk.recognition.strategy import DEVICE
+from kiosk.settings import (
+    CameraSettings,
+    EyeSettings,
+    PortalSettings,
+    QualitySettings,
+    RuleSettings,
+    Section,
+    SiteSettings,
+    TencentIaiSettings,
+    TencentLegacySettings,
+    WebSettings,
+)
 
 APPID, BUCKET, GROUP = "10000001", "sandbox", "staff"
-_CONFIGURATION = """\
-[site]
-name = "demo"
-state_dir = {state}
-models_dir = {models}
-
-[cameras.front]
-url = {camera}
-
-[tencent_legacy]
-endpoint = {endpoint}
-appid = {appid}
-bucket = {bucket}
-secret_id_file = {secret_id}
-secret_key_file = {secret_key}
-group_ids = [{group}]
-
-[portals.door]
-camera = "front"
-relay = "sim:door"
-cloud_consent = true
-
-[[rules]]
-name = "staff-may-enter"
-when = "verdict.kind == 'match' && verdict.score >= 80.0 && presentation.faces == 1"
-effect = "grant"
-unlock_seconds = 1.0
-
-[web]
-port = 0
-events = true
-page = {page}
-{more}"""
-
+AGREED = PortalSettings(cloud_consent=True)
+"""A portal whose users let the cloud see them."""
+_RULE = RuleSettings(
+    name="staff-may-enter",
+    when="verdict.kind == 'match' && presentation.faces == 1",
+    effect="grant",
+    unlock_seconds=1.0,
+)
+_RATE = 1e-2
+"""Of the demo's few people. The vendor's tables begin at 10,000, and would ask of so few what is right for so many."""
 _START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 
@@ -69,34 +59,37 @@ _STOP_WITHIN = 10.0
 class Stage:
     """Use as an async context manager: on entry sandbox and people are ready, on exit every process is gone."""
 
-    def __init__(self, camera: str, *, page: bool, keep: Path | None = None, more: str = "") -> None:
+    def __init__(
+        self, camera: str, *, page: bool, portal: PortalSettings = AGREED, keep: Path | None = None, more: str = ""
+    ) -> None:
+        """`portal`: whom to ask; `more`: TOML to add to the configuration."""
         self.camera = camera
         self._page = page
+        self._portal = portal
         self._keep = keep
         self._more = more
         self._stack = AsyncExitStack()
+        self._enrolling = AsyncExitStack()
+        self._at_home: tuple[Gallery, PhotoEye] | None = None
+        self._clouds: dict[str, TencentLegacySettings | TencentIaiSettings] = {}
         self.folder = Path()
         self.ready_seconds = 0.0
         self.web = ""
         self.sandbox: asyncio.subprocess.Process | None = None
         self.daemon: asyncio.subprocess.Process | None = None
-        self._legacy: TencentLegacySettings | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._enrolling.aclose)
             self.folder = self._keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kiosk-demo-")))
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for name in ("secret-id", "secret-key"):
-                self._write_secret(name)
-            endpoint = await self._start_sandbox(stack)
-            self._legacy = TencentLegacySettings(
-                endpoint=endpoint,
-                appid=APPID,
-                bucket=BUCKET,
-                secret_id_file=self.folder / "secret-id",
-                secret_key_file=self.folder / "secret-key",
-                group_ids=(GROUP,),
-            )
+            self._site = SiteSettings(name="demo", state_dir=self.folder / "state")
+            self._site.state_dir.mkdir(parents=True, exist_ok=True)
+            if set(self._portal.engines) != {DEVICE}:
+                for name in ("secret-id", "secret-key"):
+                    self._write_secret(name)
+                self._clouds = self._sections(await self._start_sandbox(stack))
+            if DEVICE in self._portal.engines:
+                self._at_home = await self._open_gallery()
             self._stack = stack.pop_all()
         return self
 
@@ -111,21 +104,30 @@ class Stage:
     def config(self) -> Path:
         return self.folder / "kiosk.toml"
 
+    @property
+    def knows(self) -> str:
+        """Where its people are enrolled."""
+        cloud = "sandbox cloud ready; enrolled through its person interface" if self._clouds else ""
+        home = "enrolled in the gallery of this device" if self._at_home else ""
+        return " and ".join(filter(None, (cloud, home)))
+
     async def enrol(self, person: str, photo: bytes) -> None:
-        """Through the vendor's own person interface, as an integrator would. Raises RecogniserError."""
-        assert self._legacy is not None
-        caller = Caller([Transport(self._legacy.endpoint, self._legacy.ca_file)])
-        client = LegacyClient(self._legacy, self._credentials(), caller)
-        try:
-            await client.new_person(person, photo, time.monotonic() + 15.0, name=person)
-        finally:
-            await client.close()
+        """Wherever the portal may look for people; before the daemon starts. Raises KioskError."""
+        # The sandbox has one library for both generations of interfaces.
+        match self._clouds.get("tencent-iai") or self._clouds.get("tencent-legacy"):
+            case TencentIaiSettings() as section:
+                await enrolling.in_todays_cloud(section, person, photo)
+            case TencentLegacySettings() as section:
+                await enrolling.in_older_cloud(section, person, photo)
+        if self._at_home is not None:
+            await enrolling.on_device(*self._at_home, GROUP, person, photo)
 
     async def start_daemon(self, *, rewrite: bool = True) -> None:
         """Writes the configuration, unless told not to, and returns when the daemon said READY=1.
 
         Raises KioskError with its last words where it never did.
         """
+        await self._enrolling.aclose()
         if rewrite:
             self.config.write_text(self._toml(), encoding="utf-8")
         with contextlib.closing(_notify_socket(self.folder / "notify")) as told:
@@ -173,8 +175,38 @@ class Stage:
         path.touch(mode=0o600)
         path.write_text("AKID" + secrets.token_hex(16) if name == "secret-id" else secrets.token_hex(16), encoding="utf-8")
 
-    def _credentials(self) -> Credentials:
-        return Credentials((self.folder / "secret-id").read_text(), (self.folder / "secret-key").read_text())
+    def _sections(self, endpoint: str) -> dict[str, TencentLegacySettings | TencentIaiSettings]:
+        """How the daemon asks the sandbox, by engine; only those the portal names."""
+        secret_id, secret_key = self.folder / "secret-id", self.folder / "secret-key"
+        both: dict[str, TencentLegacySettings | TencentIaiSettings] = {
+            "tencent-legacy": TencentLegacySettings(
+                endpoint=endpoint,
+                appid=APPID,
+                bucket=BUCKET,
+                secret_id_file=secret_id,
+                secret_key_file=secret_key,
+                group_ids=(GROUP,),
+            ),
+            "tencent-iai": TencentIaiSettings(
+                endpoint=endpoint,
+                fallback_endpoint="",
+                secret_id_file=secret_id,
+                secret_key_file=secret_key,
+                group_ids=(GROUP,),
+                false_match_rate=_RATE,
+            ),
+        }
+        return {name: section for name, section in both.items() if name in self._portal.engines}
+
+    async def _open_gallery(self) -> tuple[Gallery, PhotoEye]:
+        """Both until the daemon starts."""
+        key = self._site.state_dir / "gallery-key"
+        if not key.exists():
+            create_key(key)
+        gallery = Gallery.open(self._site.state_dir / "gallery.sqlite", read_key(key, self._site.state_dir))
+        self._enrolling.callback(gallery.close)
+        eye = await self._enrolling.enter_async_context(PhotoEye(QualitySettings(), EyeSettings(), self._site.models_dir))
+        return gallery, eye
 
     async def _start_sandbox(self, stack: AsyncExitStack) -> str:
         log = stack.enter_context((self.folder / "sandbox.log").open("wb"))
@@ -213,20 +245,21 @@ class Stage:
             gone.cancel()
 
     def _toml(self) -> str:
-        assert self._legacy is not None
-        texts = {
-            "state": self.folder / "state",
-            "models": SiteSettings().models_dir,
-            "camera": self.camera,
-            "endpoint": self._legacy.endpoint,
-            "appid": APPID,
-            "bucket": BUCKET,
-            "group": GROUP,
-            "secret_id": self._legacy.secret_id_file,
-            "secret_key": self._legacy.secret_key_file,
+        sections = {
+            "[site]": self._site,
+            "[cameras.front]": CameraSettings(url=self.camera),
+            **{f"[{name.replace('-', '_')}]": section for name, section in self._clouds.items()},
+            "[portals.door]": self._portal,
+            "[[rules]]": _RULE,
+            "[web]": WebSettings(port=0, events=True, page=self._page),
         }
-        quoted = {name: msgspec.json.encode(str(text)).decode() for name, text in texts.items()}
-        return _CONFIGURATION.format(**quoted, page=str(self._page).lower(), more=self._more)
+        return "\n".join((*(_table(header, section) for header, section in sections.items()), self._more))
+
+
+def _table(header: str, section: Section) -> str:
+    """What differs from the defaults. JSON's strings, numbers and lists are TOML's too."""
+    given = section.model_dump(mode="json", exclude_defaults=True)
+    return "".join((f"{header}\n", *(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in given.items())))
 
 
 def _notify_socket(path: Path) -> socket.socket:

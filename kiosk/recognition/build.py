@@ -1,29 +1,102 @@
-"""From settings to the vendor's clients and to a recogniser."""
+"""From settings to the vendor's clients, to recognisers and to each portal's strategy."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kiosk.configuration import secret
+from kiosk.domain import Probe
 from kiosk.errors import ConfigurationError
+from kiosk.recognition.strategy import DEVICE, Engine, Plan, Strategy
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
-from kiosk.recognition.tencent.iai.client import Account
+from kiosk.recognition.tencent.iai.client import Account, IaiClient
+from kiosk.recognition.tencent.iai.recogniser import IaiRecogniser
 from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
 from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.limiter import Limiter
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.recognition.tencent.transport import Transport
-from kiosk.settings import TencentIaiSettings, TencentLegacySettings
+from kiosk.settings import PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
+
+if TYPE_CHECKING:
+    from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 
 TencentSettings = TencentIaiSettings | TencentLegacySettings
+DEVICE_SECONDS = 1.0
+"""What a search of the largest gallery may take on the smallest box, with much to spare."""
 
 
-def build_recogniser(section: TencentLegacySettings, watch: Watch) -> LegacyRecogniser:
-    """`watch` hears of every request, and of whatever an operator should know.
+class Engines:
+    """Every recogniser that some portal may ask, built once, and nothing that none asks; and the gallery, where there is one.
 
-    Raises ConfigurationError where the account is not fully named (`configuration_invalid`, `secret_missing`).
+    Event loop only. Owns them all. Raises ConfigurationError where one could not work: an account that is not fully named
+    (`configuration_invalid`, `secret_missing`), a gallery that is not there (`gallery_missing`) or cannot be opened.
     """
+
+    def __init__(self, settings: Settings, watch: Watch) -> None:
+        """`watch` hears of every request, and of whatever an operator should know."""
+        builders: dict[str, Callable[[], Engine]] = {
+            "tencent-legacy": lambda: Engine(legacy_recogniser(settings, watch), settings.tencent_legacy.deadline, cloud=True),
+            "tencent-iai": lambda: Engine(iai_recogniser(settings, watch), settings.tencent_iai.deadline, cloud=True),
+        }
+        self._engines = {name: build() for name, build in builders.items() if name in settings.engines}
+        self._device = open_device(settings) if reads_gallery(settings) else None
+        if self._device is not None and DEVICE in settings.engines:
+            self._engines[DEVICE] = Engine(self._device, DEVICE_SECONDS, cloud=False)
+
+    def strategy(self, portal: PortalSettings) -> Strategy:
+        return Strategy(
+            Plan(
+                self._engines[portal.recogniser],
+                self._engines.get(portal.fallback),
+                self._engines.get(portal.second_opinion),
+            ),
+            lambda probe: self._may_leave(probe, portal_allows=portal.cloud_consent),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """What one probe's answer may take at most."""
+        return max(engine.seconds for engine in self._engines.values())
+
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether probes must come with them: somebody, or consent, looks into the gallery."""
+        return self._device is not None
+
+    async def warm(self) -> None:
+        """Opens what is slow to open. Faults are left for the first call to meet."""
+        await asyncio.gather(*(engine.recogniser.warm() for engine in self._engines.values()))
+
+    async def close(self) -> None:
+        for engine in self._engines.values():
+            await engine.recogniser.close()
+        if self._device is not None and DEVICE not in self._engines:
+            await self._device.close()
+
+    def _may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
+        return portal_allows if self._device is None else self._device.may_leave(probe, portal_allows=portal_allows)
+
+
+def reads_gallery(settings: Settings) -> bool:
+    """Whether the gallery is looked into: as an engine, or because it is there and may say who refused the cloud."""
+    return DEVICE in settings.engines or settings.on_device.gallery is not None or settings.gallery_path.exists()
+
+
+def open_device(settings: Settings) -> OnDeviceRecogniser:
+    """Raises ConfigurationError as `OnDeviceRecogniser.open` does."""
+    # Only here: a box without a gallery needs no numpy.
+    from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser  # noqa: PLC0415
+
+    return OnDeviceRecogniser.open(settings)
+
+
+def legacy_recogniser(settings: Settings, watch: Watch) -> LegacyRecogniser:
+    """Raises ConfigurationError where the account is not fully named (`configuration_invalid`, `secret_missing`)."""
+    section = settings.tencent_legacy
     for name in ("appid", "group_ids"):
         if not getattr(section, name):
             raise ConfigurationError(
@@ -31,6 +104,13 @@ def build_recogniser(section: TencentLegacySettings, watch: Watch) -> LegacyReco
             )
     client = LegacyClient(section, credentials_of(section), caller_of(section, watch))
     return LegacyRecogniser(client, threshold=section.threshold, margin=section.margin)
+
+
+def iai_recogniser(settings: Settings, watch: Watch) -> IaiRecogniser:
+    """Raises as `legacy_recogniser` does, and where no score is documented for the false match rate."""
+    section = settings.tencent_iai
+    caller = caller_of(section, watch)
+    return IaiRecogniser(IaiClient(caller, account_of(section), watch), caller, section)
 
 
 def caller_of(section: TencentSettings, watch: Watch, transport: Callable[[str], Transport] | None = None) -> Caller:

@@ -18,11 +18,11 @@ import structlog
 from kiosk import slugs
 from kiosk.access.policy import Facts, LocalTime, Policy
 from kiosk.access.portal import Decided, Present
-from kiosk.domain import Began, Ended, Inconclusive, Match, NonMatch, Shot, Told, Verdict
-from kiosk.errors import JournalError, RecogniserError
+from kiosk.domain import Began, Ended, Match, NonMatch, Shot, Told
+from kiosk.errors import JournalError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
-from kiosk.ports import Recogniser
+from kiosk.recognition.strategy import Answer, Opinion, Strategy
 from kiosk.service.door import Door, Settled
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings
@@ -39,7 +39,7 @@ class Visit:
     told: str = "looking"
     shot: Shot | None = None
     shot_at: float = 0.0
-    verdict: Verdict | None = None
+    answer: Answer | None = None
     settled: Settled | None = None
     gone: bool = False
     published: bool = False
@@ -52,19 +52,17 @@ class Attendant:
         self,
         name: str,
         settings: PortalSettings,
-        recogniser: Recogniser,
+        strategy: Strategy,
         policy: Policy,
         door: Door,
         tally: Tally,
-        recognition_deadline: float,
     ) -> None:
         self._name = name
         self._settings = settings
-        self._recogniser = recogniser
+        self._strategy = strategy
         self._policy = policy
         self._door = door
         self._tally = tally
-        self._deadline = recognition_deadline
         self._tasks: asyncio.TaskGroup | None = None
         self._visits: dict[int, Visit] = {}
         self._faces = 0
@@ -125,10 +123,10 @@ class Attendant:
 
     async def _recognise(self, visit: Visit, shot: Shot) -> None:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        visit.verdict = verdict = await self._verdict(shot, expires_at)
+        visit.answer = answer = await self._answer(shot, expires_at)
         facts = Facts(
             portal=self._name,
-            verdict=verdict,
+            verdict=answer.verdict,
             quality=shot.probe.quality,
             faces=self._faces,
             attempt=shot.attempt,
@@ -136,22 +134,19 @@ class Attendant:
         )
         decision = self._policy.decide(facts, expires_at)
         self._door.post(
-            Decided(time.monotonic(), visit.presentation, decision), _evidence(verdict, shot, self._policy), shot.usable_at
+            Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, self._policy), shot.usable_at
         )
 
-    async def _verdict(self, shot: Shot, expires_at: float) -> Verdict:
-        engine = self._recogniser.name
-        if not self._settings.cloud_consent:
-            return Inconclusive("consent_missing", engine)
+    async def _answer(self, shot: Shot, expires_at: float) -> Answer:
         now = time.monotonic()
         self._tally.heartbeat.pending("recognition", now)
         try:
-            return await self._recogniser.identify(shot.probe, min(now + self._deadline, expires_at))
-        except RecogniserError as error:
-            self._tally.error(error)
-            return Inconclusive(error.slug, engine)
+            answer = await self._strategy.answer(shot.probe, min(now + self._strategy.seconds, expires_at))
         finally:
             self._tally.heartbeat.completed("recognition")
+        for opinion in answer.opinions:
+            self._tally.opinion(opinion)
+        return answer
 
     def _on_settled(self, settled: Settled) -> None:
         visit = self._visits.get(settled.presentation)
@@ -199,7 +194,8 @@ def _main_defect(defects: Mapping[str, int]) -> str:
 
 
 def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
-    settled, shot, verdict = visit.settled, visit.shot, visit.verdict
+    settled, shot, answer = visit.settled, visit.shot, visit.answer
+    verdict = answer.verdict if answer else None
     granted = settled is not None and settled.outcome == "granted"
     return {
         "presentation": visit.presentation,
@@ -208,9 +204,12 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
         "reason": reason,
         "person": verdict.person if isinstance(verdict, Match) else None,
         "grade": shot.probe.quality.grade if shot else grade,
+        "masked": shot.probe.masked if shot else None,
         "told": visit.told,
         "verdict": type(verdict).__struct_config__.tag if verdict else None,
+        "engine": verdict.engine if verdict else None,
         "score": round(verdict.score, 2) if isinstance(verdict, Match | NonMatch) else None,
+        "opinions": _several(answer) if answer else None,
         "rule": settled.rule if settled else None,
         "attempts": shot.attempt if shot else 0,
         "face_to_probe_ms": round(1000 * (visit.shot_at - shot.usable_at), 1) if shot else None,
@@ -218,12 +217,14 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
     }
 
 
-def _evidence(verdict: Verdict, shot: Shot, policy: Policy) -> dict[str, object]:
+def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
     """What the journal keeps of a decision: everything it rested on but the picture."""
+    verdict = answer.verdict
     evidence: dict[str, object] = {
         "verdict": type(verdict).__struct_config__.tag,
         "engine": verdict.engine,
         "grade": shot.probe.quality.grade,
+        "masked": shot.probe.masked,
         "attempt": shot.attempt,
         "policy": policy.sha256,
     }
@@ -231,7 +232,24 @@ def _evidence(verdict: Verdict, shot: Shot, policy: Policy) -> dict[str, object]
         evidence["score"] = round(verdict.score, 2)
     if isinstance(verdict, Match):
         evidence["margin"] = round(verdict.margin, 2)
+    if several := _several(answer):
+        evidence["opinions"] = several
     return evidence
+
+
+def _several(answer: Answer) -> list[dict[str, object]] | None:
+    """What each engine said, where more than one was asked."""
+    return [_told_by(opinion) for opinion in answer.opinions] if len(answer.opinions) > 1 else None
+
+
+def _told_by(opinion: Opinion) -> dict[str, object]:
+    verdict = opinion.verdict
+    said: dict[str, object] = {"engine": opinion.engine, "verdict": type(verdict).__struct_config__.tag}
+    if isinstance(verdict, Match | NonMatch):
+        said["score"] = round(verdict.score, 2)
+    if not isinstance(verdict, Match):
+        said["cause"] = verdict.cause
+    return said
 
 
 def _local_time() -> LocalTime:

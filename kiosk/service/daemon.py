@@ -19,8 +19,7 @@ from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.heartbeat import Heartbeat, Notifier
 from kiosk.journal.log import Journal
 from kiosk.metrics import Metrics
-from kiosk.ports import Recogniser
-from kiosk.recognition.build import build_recogniser
+from kiosk.recognition.build import Engines
 from kiosk.service.attendant import Attendant
 from kiosk.service.door import Door
 from kiosk.service.tally import Tally
@@ -55,7 +54,6 @@ class Daemon:
         self._policy = Policy.compile(settings.rules)
         self._heartbeat = Heartbeat()
         self._heartbeat.register("journal", 10.0)
-        self._heartbeat.register("recognition", settings.tencent_legacy.deadline + 5.0)
         self._tally = Tally(settings, Metrics(__version__), self._heartbeat)
         self._notifier = Notifier()
         self._stop = asyncio.Event()
@@ -75,16 +73,17 @@ class Daemon:
             stack.push_async_callback(journal.close)
             stack.callback(self._notifier.close)
             await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
-            recogniser = build_recogniser(self._settings.tencent_legacy, self._tally.cloud)
-            stack.push_async_callback(recogniser.close)
+            engines = Engines(self._settings, self._tally.cloud)
+            stack.push_async_callback(engines.close)
+            self._heartbeat.register("recognition", engines.seconds + 5.0)
             for name, portal in self._settings.portals.items():
-                await self._open_portal(name, portal, journal, recogniser)
+                await self._open_portal(name, portal, journal, engines)
             async with asyncio.TaskGroup() as group:
-                await self._until_stopped(group, recogniser)
+                await self._until_stopped(group, engines)
             await journal.append("daemon_stopped", "", None, {})
         _log.info("stopped")
 
-    async def _until_stopped(self, group: asyncio.TaskGroup, recogniser: Recogniser) -> None:
+    async def _until_stopped(self, group: asyncio.TaskGroup, engines: Engines) -> None:
         """Starts everything, waits, and ends it in order: relays safe, recognition, eyes, the rest."""
         doors = [group.create_task(door.run(), name=f"door {name}") for name, door in self._doors.items()]
         deciding = [group.create_task(attendant.run(), name=f"attendant {name}") for name, attendant in self._attendants.items()]
@@ -92,7 +91,7 @@ class Daemon:
         rest = [
             group.create_task(self._serve_web(), name="web"),
             group.create_task(self._beat(), name="heartbeat"),
-            group.create_task(recogniser.warm(), name="warm"),
+            group.create_task(engines.warm(), name="warm"),
         ]
         await self._stop.wait()
         self._notifier.stopping()
@@ -102,16 +101,16 @@ class Daemon:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, recogniser: Recogniser) -> None:
+    async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(name, settings, recogniser, self._policy, door, self._tally, self._settings.tencent_legacy.deadline)
+        attendant = Attendant(name, settings, engines.strategy(settings), self._policy, door, self._tally)
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
-        eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant)
+        eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant, embed=engines.needs_embeddings)
         attendant.watch(eye)
 
-    def _eye(self, camera: str, attendant: Attendant) -> EyeSupervisor:
+    def _eye(self, camera: str, attendant: Attendant, *, embed: bool) -> EyeSupervisor:
         settings = self._settings
         orders = messages.LookOrders(
             name=camera,
@@ -121,6 +120,7 @@ class Daemon:
             eye=settings.eye.model_dump(mode="json"),
             models_dir=str(settings.site.models_dir),
             picture_every=PICTURE_EVERY if settings.web.page else None,
+            embed=embed,
         )
 
         def deliver(message: messages.FromEye) -> None:
@@ -203,6 +203,7 @@ class Daemon:
             "frames": self._tally.frames,
             "totals": self._tally.totals,
             "by_reason": self._tally.by_reason,
+            "by_engine": self._tally.by_engine,
             "errors": self._tally.errors,
         }
 

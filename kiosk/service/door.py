@@ -24,7 +24,9 @@ _TICK = 0.25
 _REOPEN_FIRST, _REOPEN_MOST = 1.0, 30.0
 """Seconds between attempts to get a lost relay back."""
 
-_MAY_TRY_AGAIN = frozenset({"not_recognised", "ambiguous", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"})
+_MAY_TRY_AGAIN = frozenset(
+    {"not_recognised", "ambiguous", "opinions_differ", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"}
+)
 _MAY_TRY_AGAIN |= {"answer_makes_no_sense", "face_not_found", "picture_rejected", "verdict_expired", "person_left", "relay_busy"}
 
 

@@ -13,6 +13,7 @@ from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.heartbeat import Heartbeat
 from kiosk.metrics import Metrics
+from kiosk.recognition.strategy import Opinion
 from kiosk.recognition.tencent import events
 from kiosk.settings import Settings
 from kiosk.web.feed import Feed
@@ -30,6 +31,7 @@ class Tally:
         self.feed = Feed(metrics.observer_dropped)
         self.totals: Counter[str] = Counter()
         self.by_reason: Counter[str] = Counter()
+        self.by_engine: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.frames: Counter[str] = Counter()
         self._counted: dict[str, dict[str, int]] = {}
@@ -54,6 +56,14 @@ class Tally:
             case events.Retiring(interface, message):
                 self.alarm(interface, "interface_retired")
                 _log.error("interface_retired", interface=interface, message=message)
+
+    def opinion(self, opinion: Opinion) -> None:
+        """One engine was asked about one probe."""
+        self.by_engine[opinion.engine] += 1
+        outcome = opinion.error.slug if opinion.error else str(type(opinion.verdict).__struct_config__.tag)
+        self.metrics.recognition(opinion.engine, outcome, opinion.seconds)
+        if opinion.error:
+            self.error(opinion.error)
 
     def error(self, error: KioskError) -> None:
         self.errors[error.slug] += 1

@@ -9,6 +9,7 @@ thousand and rarer are guesses towards the strict side.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 Knots = tuple[tuple[float, float], ...]
@@ -53,7 +54,17 @@ def confidence(cosine: float) -> float:
     return _on(KNOTS, cosine)
 
 
-def score(cosine: float) -> float:
+def least_score(false_match_rate: float, faces: int) -> float:
+    """Stand-in. The score a search of `faces` references must reach so that at most this share of strangers passes."""
+    return min(max(10 - 10 * math.log10(false_match_rate / max(faces, 1)), 0.0), 100.0)
+
+
+def reach() -> float:
+    """Stand-in. The smallest false match rate the data can support."""
+    return 1e-5
+
+
+def score(cosine: float, *, masked: bool = False) -> float:  # noqa: ARG001 (a stand-in)
     """0–100 as the vendor's current interfaces rate faces, compared or searched for: ten points for each power of ten.
 
     40, 50 and 60 stand for false match rates of 1e-3, 1e-4 and 1e-5; the documented scores of searches (10,000 faces:

@@ -1,0 +1,98 @@
+"""Recognition on this device, by the people of its gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from kiosk.domain import Candidate, Match, NonMatch, Probe
+from kiosk.errors import ConfigurationError, KioskError, RecogniserError, Transient, Unauthorised
+from kiosk.recognition.consent import Likely, may_leave
+from kiosk.recognition.judging import judge
+from kiosk.recognition.on_device import calibration
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.keys import read_key
+from kiosk.recognition.on_device.matching import Hit
+from kiosk.recognition.on_device.refusal import GalleryRefusal
+from kiosk.recognition.strategy import DEVICE
+from kiosk.settings import OnDeviceSettings, Settings
+
+_TOP = 10
+"""People looked at: a verdict needs two; consent asks everybody whom the probe may well be."""
+
+
+class OnDeviceRecogniser:
+    """A ports.Recogniser over a gallery, which it owns. A masked probe is compared by the upper face.
+
+    Event loop only; a search takes some milliseconds of it, and no deadline is met or missed by that.
+    """
+
+    name = DEVICE
+
+    def __init__(self, gallery: Gallery, settings: OnDeviceSettings) -> None:
+        self.gallery = gallery
+        self._settings = settings
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Never creates a gallery. Raises ConfigurationError `gallery_missing`, and what `Gallery.open` and `read_key` do."""
+        section, path = settings.on_device, settings.gallery_path
+        if not path.is_file():
+            raise ConfigurationError("gallery_missing", f"{path}: no such file; `kiosk gallery enrol` makes it")
+        key = read_key(section.key_file, settings.site.state_dir)
+        return cls(Gallery.open(path, key, keep_photos=section.keep_photos), section)
+
+    @property
+    def threshold(self) -> float:
+        """0–100; by the false match rate it grows with the gallery, ten points for each tenfold of faces."""
+        if self._settings.threshold is not None:
+            return self._settings.threshold
+        return calibration.least_score(self._settings.false_match_rate, len(self.gallery))
+
+    async def identify(self, probe: Probe, deadline: float) -> Match | NonMatch:  # noqa: ARG002 (the port names it)
+        """Raises ContractViolation `eye_contract` for a probe without the embedding it needs, Unauthorised `group_unknown`,
+        and Transient with the gallery's slug where that fails.
+        """
+        with _faults():
+            candidates = [self._candidate(hit, masked=probe.masked) for hit in self._hits(probe, everybody=False)]
+            return judge(candidates, threshold=self.threshold, margin=self._settings.margin, engine=self.name)
+
+    def may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
+        """Whether the cloud may see the probe: asks everybody it may be, of all groups. Raises as `identify` does."""
+        with _faults():
+            likely = [
+                Likely(self._candidate(hit, masked=probe.masked), self.gallery.consent(hit.person))
+                for hit in self._hits(probe, everybody=True)
+            ]
+            return may_leave(likely, threshold=self.threshold, margin=self._settings.margin, portal_allows=portal_allows)
+
+    async def warm(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        self.gallery.close()
+
+    def _hits(self, probe: Probe, *, everybody: bool) -> list[Hit]:
+        embedding = probe.upper if probe.masked else probe.embedding
+        groups = () if everybody else self._settings.group_ids
+        if groups:
+            return self.gallery.search(embedding, groups, _TOP, upper=probe.masked)
+        return self.gallery.search_all(embedding, _TOP, upper=probe.masked)
+
+    def _candidate(self, hit: Hit, *, masked: bool) -> Candidate:
+        person = self.gallery.person(hit.person)
+        return Candidate(hit.person, calibration.score(hit.cosine, masked=masked), hit.face, person.tag)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """What the gallery raises, as errors of a recogniser."""
+    try:
+        yield
+    except RecogniserError:
+        raise
+    except GalleryRefusal as refusal:
+        raise Unauthorised(refusal.why.value, f"on_device: {refusal.detail}") from refusal
+    except KioskError as error:
+        raise Transient(error.slug, error.detail) from error

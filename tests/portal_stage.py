@@ -1,0 +1,46 @@
+"""Probes and people for tests of recognition: who a face belongs to stands in its embedding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from kiosk.domain import Box, Face, Probe, QualityReport
+from kiosk.ports import AnalysedFace
+from kiosk.recognition.on_device.gallery import CURRENT, Gallery
+from tests.sandbox_stage import POINTS, embedding, photo
+
+FACE = Face(Box(10.0, 10.0, 200.0, 240.0), 0.9, POINTS)
+
+
+def seen(name: str) -> AnalysedFace:
+    """A face as an eye measures it; the upper half is another vector than the whole."""
+    return AnalysedFace(FACE, QualityReport({}, (), 4), embedding(name), upper=embedding(f"upper {name}"))
+
+
+def enrol(
+    gallery: Gallery, name: str, *groups: str, tag: str = "", consent: bool | None = None, faces: Sequence[str] = ()
+) -> None:
+    """`faces`: whose faces the person has, by default their own."""
+    first, *more = [gallery.new_face(seen(face)) for face in faces or (name,)]
+    gallery.create_person(gallery.new_person(name, name, tag=tag), groups or ("staff",), first, CURRENT)
+    for face in more:
+        gallery.add_face(name, face, CURRENT, allow_same=False)
+    if consent is not None:
+        gallery.update_person(name, consent=consent)
+
+
+def probe_of(name: str | None, *, masked: bool = False) -> Probe:
+    """Somebody before the camera; None: the eye sent no embeddings."""
+    return Probe(
+        presentation=1,
+        camera="front",
+        captured_at=time.monotonic(),
+        jpeg=photo(name or "nobody"),
+        size=(100, 100),
+        face=FACE,
+        quality=QualityReport({}, (), 4),
+        embedding=None if name is None else embedding(name),
+        upper=None if name is None else embedding(f"upper {name}"),
+        masked=masked,
+    )

@@ -1,0 +1,89 @@
+"""`kiosk check`: what can be known of the configured engines without running them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from kiosk.check import Survey, survey
+from kiosk.configuration import load
+from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.recognition.on_device.keys import create_key, read_key
+from kiosk.settings import SiteSettings
+from tests.portal_stage import enrol
+
+
+def checked(tmp_path: Path, toml: str = "", **portal: Any) -> Survey:
+    file = tmp_path / "kiosk.toml"
+    (tmp_path / "key").write_text("AKIDEXAMPLE")
+    site = f'[site]\nstate_dir = "{tmp_path}"\nmodels_dir = "{SiteSettings().models_dir}"\n[cameras.front]\nurl = "scene:demo"\n'
+    file.write_text(site + toml, encoding="utf-8")
+    return survey(load(file, {f"portals.door.{name}": str(value) for name, value in portal.items()}))
+
+
+def account(section: str, tmp_path: Path, more: str = "") -> str:
+    key = f"{tmp_path}/key"
+    return f'[{section}]\ngroup_ids = ["staff"]\nsecret_id_file = "{key}"\nsecret_key_file = "{key}"\n{more}'
+
+
+def text(found: Survey) -> str:
+    console = Console(width=300)
+    with console.capture() as capture:
+        console.print(found.summary)
+    return capture.get()
+
+
+@pytest.fixture
+def enrolled(tmp_path: Path) -> Path:
+    create_key(tmp_path / "gallery-key")
+    with Gallery.open(tmp_path / "gallery.sqlite", read_key(Path("gallery-key"), tmp_path)) as gallery:
+        enrol(gallery, "ann")
+    return tmp_path
+
+
+def test_a_box_without_a_cloud_needs_no_account(enrolled: Path) -> None:
+    found = checked(enrolled, recogniser="on-device")
+    assert found.problems == []
+    assert found.successors is None
+    assert "on-device → relay" in text(found)
+    assert "people 1, faces 1, match from 50.0" in text(found)
+    assert "tencent" not in text(found) + str(found.warnings)
+
+
+def test_a_missing_gallery_and_a_missing_key_are_problems(enrolled: Path) -> None:
+    (enrolled / "gallery-key").unlink()
+    (problem,) = checked(enrolled, recogniser="on-device").problems
+    assert problem.startswith("on_device: secret_missing")
+    (enrolled / "gallery.sqlite").unlink()
+    (problem,) = checked(enrolled, recogniser="on-device").problems
+    assert problem.startswith("on_device: gallery_missing")
+    assert str(enrolled / "gallery.sqlite") in problem
+
+
+def test_a_false_match_rate_nobody_measured_is_a_warning(enrolled: Path) -> None:
+    rare = "[on_device]\nfalse_match_rate = 1e-9\n"
+    assert any("beyond what the calibration" in line for line in checked(enrolled, rare, recogniser="on-device").warnings)
+    raw = f"{rare}threshold = 60.0\n"
+    assert not any("calibration" in line for line in checked(enrolled, raw, recogniser="on-device").warnings)
+
+
+def test_each_cloud_in_use_is_looked_at_and_no_other(tmp_path: Path) -> None:
+    found = checked(tmp_path, account("tencent_iai", tmp_path, "false_match_rate = 1e-6\n"), recogniser="tencent-iai")
+    (problem,) = found.problems
+    assert "a false match rate of 1e-06 is not documented" in problem
+    assert checked(tmp_path, account("tencent_iai", tmp_path), recogniser="tencent-iai").problems == []
+    both = checked(tmp_path, account("tencent_iai", tmp_path), recogniser="tencent-iai", second_opinion="tencent-legacy")
+    assert "tencent_legacy.appid is empty; it stands in the vendor's console" in both.problems
+    assert both.successors is not None
+    assert "tencent-iai, confirmed by tencent-legacy → relay" in text(both)
+
+
+def test_consent_is_missed_only_where_nobody_could_be_recognised_without(enrolled: Path) -> None:
+    cloud = account("tencent_iai", enrolled)
+    says = "portals.door.cloud_consent is false: no face may leave the box, so nobody is recognised"
+    assert says not in checked(enrolled, cloud, recogniser="tencent-iai", fallback="on-device").warnings
+    (enrolled / "gallery.sqlite").unlink()
+    assert says in checked(enrolled, cloud, recogniser="tencent-iai").warnings
