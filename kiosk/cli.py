@@ -111,6 +111,14 @@ def cloud(context: typer.Context) -> None:
     sys.exit(commands(args=context.args, prog_name="kiosk cloud", standalone_mode=False))
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def gallery(context: typer.Context) -> None:
+    """Enrol the people of this box, and look after them."""
+    from kiosk.enrolment.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk gallery", standalone_mode=False))
+
+
 @app.command()
 def doctor() -> None:
     """Say which system packages are missing and how to install them."""
