@@ -172,6 +172,9 @@ TABLE: dict[str, Entry] = {
     "gallery_locked": Entry(
         "device", _WAIT, ("another program is changing the gallery: try again", "其他程序正在修改人员库，请重试")
     ),
+    "gallery_in_the_way": Entry(
+        "setup", _NOBODY, ("another gallery is in this place: move it away first", "此处已有其他人员库，请先移走")
+    ),
     "gallery_key_missing": Entry("setup", _OUT, ("the gallery's key is missing", "缺少人员库密钥")),
     "gallery_key_wrong": Entry("setup", _OUT, ("this is not the key that the gallery is under", "人员库密钥不匹配")),
     # Set-up.

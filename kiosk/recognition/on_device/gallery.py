@@ -1,47 +1,32 @@
-"""Who is enrolled: groups, persons and faces as the vendor's interfaces define them."""
+"""Who is enrolled, and who of them a face is most like: a SQLite file with what is secret encrypted, mirrored in RAM."""
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from kiosk.ports import AnalysedFace
+from kiosk.recognition.on_device import custody
 from kiosk.recognition.on_device.deletions import Deletion
-from kiosk.recognition.on_device.enrolled import (
-    MOST_GROUPS_OF_PERSON,
-    UNCHANGED,
-    Consent,
-    Descriptions,
-    EnrolledFace,
-    Group,
-    Limits,
-    NewFace,
-    Person,
-    Unchanged,
-)
+from kiosk.recognition.on_device.enrolment import Enrolment
 from kiosk.recognition.on_device.keys import LENGTH, KeyFile, key_id
-from kiosk.recognition.on_device.likeness import Likeness
 from kiosk.recognition.on_device.matching import Hit, cosine_of, mean_vector, unit_vector
-from kiosk.recognition.on_device.refusal import GalleryError, GalleryRefusal, Why
-from kiosk.recognition.on_device.register import Register
+from kiosk.recognition.on_device.mirror import Mirror, Part
+from kiosk.recognition.on_device.refusal import GalleryError
 from kiosk.recognition.on_device.sealing import Seal
 from kiosk.recognition.on_device.store import Store
 
-SAME = 0.999
-"""Cosine from which a person's new face counts as one they have; the vendor names no number."""
 
+class Gallery(Enrolment):
+    """One thread at a time. Refuses by GalleryRefusal, saying why; what is wrong with the file is a GalleryError.
 
-class Gallery:
-    """One thread at a time. Refuses by GalleryRefusal, saying why; the file's faults are GalleryError. `wall`: Unix seconds.
-
-    `Gallery(wall)` is in memory; `open` is for files.
+    `Gallery(wall)` is one in memory, with a key of its own; `open` is for files. `wall`: Unix seconds.
     """
 
     def __init__(
@@ -52,14 +37,15 @@ class Gallery:
         *,
         keep_photos: bool = False,
     ) -> None:
-        self._wall = wall
-        self._keep_photos = keep_photos
-        self._store = store or Store(None)
-        key = _key(self._store, key or secrets.token_bytes(LENGTH))
-        self._seal = Seal(key, self._store.meta("gallery"))
-        self._register = Register(self._store, self._seal)
-        self._likeness = Likeness(self._store, self._seal)
-        self._signing = self._signing_key()
+        store = store or Store()
+        self._key = key or secrets.token_bytes(LENGTH)
+        super().__init__(store, Seal(self._key, store.meta("gallery") or ""), wall, keep_photos=keep_photos)
+        self._mirror = Mirror(store, self._seal)
+        with self.together():
+            if store.meta("key") is None:
+                self._seal.use(self._key if isinstance(self._key, bytes) else self._key.read())
+                store.set_meta("key", self._seal.key_id)
+                self._ledger.create()
 
     @classmethod
     def open(
@@ -72,9 +58,12 @@ class Gallery:
     ) -> Self:
         """In memory without a `path`; a file that is not there comes into being.
 
+        A `KeyFile` is better than its bytes: it is read again when another process has changed the key.
         Raises GalleryError `gallery_unreadable`, `gallery_unwritable`, `gallery_locked`, `gallery_key_missing`,
         `gallery_key_wrong`.
         """
+        if path is not None and key is None:
+            raise GalleryError("gallery_key_missing", f"{path} needs one")
         store = Store(path)
         try:
             return cls(wall, store, key, keep_photos=keep_photos)
@@ -95,341 +84,150 @@ class Gallery:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """All changes inside are one transaction, or none. Never await inside."""
-        self._likeness.stale = True
-        try:
-            with self._store.transaction():
-                yield
-        except BaseException:
-            self._likeness.undo()
-            raise
-
-    # Groups
-
-    @property
-    def groups(self) -> list[Group]:
-        return self._register.groups()
-
-    @property
-    def group_count(self) -> int:
-        return self._register.count_groups()
-
-    def group(self, group_id: str) -> Group:
-        group = self._register.group(group_id)
-        if group is None:
-            raise GalleryRefusal(Why.GROUP_UNKNOWN)
-        return group
-
-    def create_group(
-        self,
-        group_id: str,
-        name: str,
-        limits: Limits,
-        tag: str = "",
-        fields: Sequence[str] = (),
-        *,
-        consent: Consent = None,
-    ) -> Group:
-        with self.together():
-            if self._register.group(group_id):
-                raise GalleryRefusal(Why.GROUP_EXISTS)
-            self._check_name(name)
-            if self.group_count >= limits.groups:
-                raise GalleryRefusal(Why.TOO_MANY_GROUPS)
-            self._register.add_group(Group(group_id, name, self._now(), tag, tuple(fields), consent))
-            return self.group(group_id)
-
-    def rename_group(self, group_id: str, name: str) -> None:
-        with self.together():
-            if self.group(group_id).name != name:
-                self._check_name(name)
-                self._register.set_group(group_id, name=name)
-
-    def update_group(self, group_id: str, *, tag: str | None = None, consent: Consent | Unchanged = UNCHANGED) -> None:
-        """None leaves the tag as it is."""
-        with self.together():
-            self.group(group_id)
-            self._register.set_group(group_id, **_given(tag=tag, consent=consent))
-
-    def delete_group(self, group_id: str, why: str = "") -> None:
-        """Persons who are in no other group go with it."""
-        with self.together():
-            for number in self._register.members(self._group(group_id), only_here=True):
-                self._delete(number, why)
-            self._register.drop_group(group_id)
-
-    def members(self, group_ids: Iterable[str], offset: int = 0, limit: int | None = None) -> list[Person]:
-        """Each person once, in the order in which they joined; `limit` of them from `offset` on."""
-        numbers = dict.fromkeys(n for group_id in group_ids for n in self._register.members(self._group(group_id)))
-        return self._register.persons(list(numbers)[offset:][:limit])
-
-    def everybody(self) -> Iterator[Person]:
-        numbers = self._register.everybody()
-        for low in range(0, len(numbers), 500):
-            yield from self._register.persons(numbers[low : low + 500])
-
-    # Persons
-
-    @property
-    def person_count(self) -> int:
-        return self._register.count_persons()
-
-    def person(self, person_id: str) -> Person:
-        return self._register.persons([self._person(person_id)])[0]
-
-    def check_new(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
-        """Raises GalleryRefusal where such a person could not be created in these groups, missing ones being created."""
-        if self._register.person_number(person_id) is not None:
-            raise GalleryRefusal(Why.PERSON_EXISTS)
-        groups = {group_id: self._register.group(group_id) for group_id in group_ids}
-        if self.group_count + sum(group is None for group in groups.values()) > limits.groups:
-            raise GalleryRefusal(Why.TOO_MANY_GROUPS)
-        if any(group.persons >= limits.persons for group in groups.values() if group):
-            raise GalleryRefusal(Why.TOO_MANY_PERSONS)
-
-    def create_person(self, person: Person, group_ids: Sequence[str], face: NewFace, limits: Limits) -> Person:
-        """Groups that do not exist come into being. `person` comes without groups and faces."""
-        with self.together():
-            self.check_new(person.person_id, group_ids, limits)
-            number = self._register.add_person(person)
-            for group_id in dict.fromkeys(group_ids):
-                known = self._register.group_number(group_id)
-                group = known or self._register.add_group(Group(group_id, group_id, self._now()))
-                self._register.put(number, group)
-            self._register.add_face(number, person.person_id, face)
-        return self.person(person.person_id)
-
-    def new_person(self, person_id: str, name: str, *, tag: str = "", gender: int = 0, consent: Consent = None) -> Person:
-        """One for `create_person`."""
-        return Person(person_id, name, self._now(), tag, gender, consent)
-
-    def update_person(
-        self,
-        person_id: str,
-        *,
-        name: str | None = None,
-        tag: str | None = None,
-        gender: int | None = None,
-        consent: Consent | Unchanged = UNCHANGED,
-    ) -> None:
-        """None leaves name, tag and gender as they are."""
-        with self.together():
-            self._person(person_id)
-            self._register.set_person(person_id, **_given(name=name, tag=tag, gender=gender, consent=consent))
-
-    def delete_person(self, person_id: str, why: str = "") -> None:
-        with self.together():
-            self._delete(self._person(person_id), why)
-
-    def join(self, person_id: str, group_ids: Sequence[str], limits: Limits) -> None:
-        """All of the groups or none."""
-        with self.together():
-            person = self.person(person_id)
-            groups = [self.group(group_id) for group_id in dict.fromkeys(group_ids)]
-            if any(group.group_id in person.groups for group in groups):
-                raise GalleryRefusal(Why.IN_GROUP)
-            if len(person.groups) + len(groups) > MOST_GROUPS_OF_PERSON:
-                raise GalleryRefusal(Why.TOO_MANY_GROUPS_OF_PERSON)
-            if any(group.persons >= limits.persons for group in groups):
-                raise GalleryRefusal(Why.TOO_MANY_PERSONS)
-            for group in groups:
-                self._register.put(self._person(person_id), self._group(group.group_id))
-
-    def leave(self, person_id: str, group_id: str, why: str = "") -> None:
-        """Whoever leaves their last group is deleted."""
-        with self.together():
-            person, group = self.person(person_id), self._group(group_id)
-            if group_id not in person.groups:
-                raise GalleryRefusal(Why.NOT_IN_GROUP)
-            if len(person.groups) == 1:
-                self.delete_person(person_id, why)
-            else:
-                self._register.take(self._person(person_id), group)
-
-    def describe(self, person_id: str, group_id: str, descriptions: Descriptions) -> None:
-        """Writes into a group's fields of a person."""
-        with self.together():
-            person, group = self.person(person_id), self.group(group_id)
-            if group_id not in person.groups:
-                raise GalleryRefusal(Why.NOT_IN_GROUP)
-            self.check_descriptions(group, descriptions)
-            self._register.describe(self._person(person_id), self._group(group_id), descriptions)
-
-    def check_descriptions(self, group: Group, descriptions: Descriptions) -> None:
-        if any(number >= len(group.fields) for number in descriptions):
-            raise GalleryRefusal(Why.NO_SUCH_FIELD)
-
-    def consent(self, person_id: str) -> Consent:
-        """Whether this person's probe may leave the device: by their own flag; else no if any of their groups says no,
-        else yes if one says yes, else None.
-        """
-        own = self.person(person_id).consent
-        said = self._register.consents(self._person(person_id))
-        return own if own is not None else False if False in said else True if True in said else None
-
-    # Faces
-
-    def __len__(self) -> int:
-        """How many faces there are."""
-        return int(self._store.value("SELECT count(*) FROM faces"))
-
-    def new_face(self, seen: AnalysedFace, tag: str = "", photo: bytes | None = None) -> NewFace:
-        """One with an id of its own, not yet anybody's. Raises ContractViolation where it has no embedding."""
-        return NewFace(
-            face_id=str(10**18 + secrets.randbelow(8 * 10**18)),
-            box=seen.face.box,
-            tag=tag,
-            grade=seen.quality.grade,
-            created=self._now(),
-            embedding=_kept(seen.embedding),
-            upper=None if seen.upper is None else _kept(seen.upper),
-            photo=photo if self._keep_photos else None,
-        )
-
-    def add_face(self, person_id: str, face: NewFace, limits: Limits, *, allow_same: bool) -> None:
-        with self.together():
-            number = self._person(person_id)
-            known = self._register.embeddings(number, person_id)
-            if len(known) >= limits.faces:
-                raise GalleryRefusal(Why.TOO_MANY_FACES)
-            if not allow_same and any(cosine_of(face.embedding, other) >= SAME for other in known):
-                raise GalleryRefusal(Why.SAME_FACE)
-            self._register.add_face(number, person_id, face)
-
-    def delete_faces(self, person_id: str, face_ids: Iterable[str], why: str = "") -> list[str]:
-        """Says which of them were the person's; at least one face must stay."""
-        with self.together():
-            known = {face.face_id for face in self.person(person_id).faces}
-            going = [face_id for face_id in dict.fromkeys(face_ids) if face_id in known]
-            if len(going) == len(known):
-                raise GalleryRefusal(Why.LAST_FACE)
-            if going:
-                self._record("faces", person_id, going, why)
-                self._register.drop_faces(going)
-        return going
-
-    def face(self, face_id: str) -> EnrolledFace:
-        face = self._register.face(face_id)
-        if face is None:
-            raise GalleryRefusal(Why.FACE_UNKNOWN)
-        return face
-
-    def photo(self, face_id: str) -> bytes | None:
-        """None where none was kept."""
-        self.face(face_id)
-        return self._register.photo(face_id)
-
     # Likeness
 
     def search(
         self, embedding: bytes | None, group_ids: Sequence[str], top: int, *, merged: bool = False, upper: bool = False
     ) -> list[Hit]:
-        """Persons, the most alike first: by the best of their faces, or `merged`, by all of their faces as one."""
-        return self._search(embedding, [self._group(group_id) for group_id in group_ids], top, merged=merged, upper=upper)
+        """Persons of these groups, the most alike first: by the best of their faces, or `merged`, by all their faces as one.
+
+        `upper`: by the upper part of faces; who has no such embedding is not found. Raises ContractViolation where
+        `embedding` is none.
+        """
+        return self._search(embedding, group_ids, top, merged=merged, upper=upper)
 
     def search_all(self, embedding: bytes | None, top: int, *, merged: bool = False, upper: bool = False) -> list[Hit]:
-        """Among everybody."""
+        """As `search`, among everybody."""
         return self._search(embedding, None, top, merged=merged, upper=upper)
 
-    def _search(self, embedding: bytes | None, groups: list[int] | None, top: int, *, merged: bool, upper: bool) -> list[Hit]:
-        vector = unit_vector(embedding)
-        with self._store.snapshot():
-            self._likeness.follow()
-            found = self._likeness.search(vector, top, groups, "upper" if upper else "embedding", merged=merged)
-            return [Hit(self._name(hit.owner), hit.cosine, str(hit.face or "")) for hit in found]
-
     def likeness(self, person_id: str, embedding: bytes | None, *, merged: bool = False, upper: bool = False) -> float:
-        """The cosine to one person, as `search` has it."""
-        faces = self._register.embeddings(self._person(person_id), person_id, "upper" if upper else "embedding")
-        return max(cosine_of(embedding, face) for face in ([mean_vector(faces)] if merged else faces))
+        """The cosine to one person, as `search` has it; −1 where they have no face of this kind."""
+        with self._reading():
+            self._person_number(person_id)
+            faces = self._register.embeddings(person_id, _part(upper=upper))
+        return max((cosine_of(embedding, face) for face in ([mean_vector(faces)] if merged and faces else faces)), default=-1.0)
 
     def population(self, group_ids: Sequence[str]) -> tuple[int, int]:
         """Persons and faces in the union of these groups."""
-        groups = [self._group(group_id) for group_id in group_ids]
-        with self._store.snapshot():
-            self._likeness.follow()
-            return self._likeness.count(groups)
+        with self._following():
+            return self._mirror.population([self._group_number(group_id) for group_id in group_ids])
 
     def pairs(self, least: float) -> Iterator[tuple[str, str, float]]:
-        """Pairs of persons whose best cosine is at least `least`."""
-        self._likeness.follow()
-        for one, other, cosine in self._likeness.pairs(least):
-            yield self._name(one), self._name(other), cosine
+        """Pairs of persons whose best cosine is at least `least`; nothing may be changed or searched meanwhile."""
+        self.follow()
+        for one, other, cosine in self._mirror.pairs(least):
+            yield self._register.person_id(one), self._register.person_id(other), cosine
 
-    # The file
+    def follow(self, *, upper: bool = False) -> None:
+        """Reads what has changed, so that the next search need not: all faces the first time."""
+        with self._following():
+            self._mirror.load(_part(upper=upper))
 
-    def backup(self, to: Path) -> None:
-        """A copy in a file of its own, under the same key."""
-        raise NotImplementedError
+    def _search(
+        self, embedding: bytes | None, group_ids: Sequence[str] | None, top: int, *, merged: bool, upper: bool
+    ) -> list[Hit]:
+        vector = unit_vector(embedding)
+        with self._following():
+            groups = None if group_ids is None else [self._group_number(group_id) for group_id in group_ids]
+            found = self._mirror.search(vector, top, groups, _part(upper=upper), merged=merged)
+            return [Hit(self._register.person_id(hit.owner), hit.cosine, str(hit.face or "")) for hit in found]
 
-    @classmethod
-    def restore(cls, path: Path, key: bytes | KeyFile, backup: Path) -> None:
-        """Puts a backup in the place of the gallery at `path`, after checking it; whoever has that open follows."""
-        raise NotImplementedError
-
-    def vacuum(self) -> None:
-        """Rewrites the file, so that nothing deleted is left in it."""
-        raise NotImplementedError
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """One state of the file for the mirror and for what is asked besides."""
+        with self._reading():
+            self._mirror.follow()
+            yield
 
     # Deletions
 
     def deletions(self) -> list[Deletion]:
-        return []
+        """All records of deletion, the oldest first."""
+        with self._reading():
+            return self._ledger.records()
 
-    def _record(self, what: str, whose: str, face_ids: Sequence[str], why: str) -> None:
-        pass
+    @property
+    def public_key(self) -> str:
+        """In hex, Ed25519: what the records are signed with; to be noted elsewhere for `Deletion.verify`."""
+        with self._reading():
+            return self._ledger.public_key
 
-    def _delete(self, number: int, why: str) -> None:
-        (person,) = self._register.persons([number])
-        self._record("person", person.person_id, [face.face_id for face in person.faces], why)
-        self._register.drop_person(number)
+    @property
+    def has_traces(self) -> bool:
+        """Whether deleted bytes may still be in the file because another process was reading it; the next deletion, `vacuum`
+        or `close` tries again.
+        """
+        return self._store.traces
 
-    def _signing_key(self) -> Ed25519PrivateKey | None:
-        return None
+    # The file
 
-    def _person(self, person_id: str) -> int:
-        number = self._register.person_number(person_id)
-        if number is None:
-            raise GalleryRefusal(Why.PERSON_UNKNOWN)
-        return number
+    def check(self) -> None:
+        """Reads everything. Raises GalleryError `gallery_unreadable` where the file is damaged, something secret does not open,
+        or a record of deletion was changed, made up or taken away.
+        """
+        with self._reading():
+            custody.check(self._store, self._seal)
 
-    def _name(self, number: int) -> str:
-        name = self._register.person_id(number)
-        assert name is not None
-        return name
+    def vacuum(self) -> None:
+        """Rewrites the file, so that nothing deleted is left in it and it is as small as it can be."""
+        self._store.vacuum()
 
-    def _group(self, group_id: str) -> int:
-        number = self._register.group_number(group_id)
-        if number is None:
-            raise GalleryRefusal(Why.GROUP_UNKNOWN)
-        return number
+    def backup(self, to: Path) -> None:
+        """A whole copy, under the same key, while others may work; takes the place of what is there.
 
-    def _check_name(self, name: str) -> None:
-        if self._register.has_group_named(name):
-            raise GalleryRefusal(Why.GROUP_NAME_EXISTS)
+        Raises GalleryError `gallery_unwritable`.
+        """
+        custody.backup(self._store, to)
 
-    def _now(self) -> int:
-        return round(1000 * self._wall())
+    @classmethod
+    def restore(
+        cls,
+        path: Path,
+        key: bytes | KeyFile,
+        backup: Path,
+        wall: Callable[[], float] = time.time,
+        *,
+        backup_key: bytes | None = None,
+    ) -> None:
+        """Puts a backup in the place of the gallery at `path`, all at once; whoever has that open follows.
+
+        The backup is checked first, as `check` does. Whom the present gallery has deleted since stays deleted.
+        `backup_key`: where the key was changed since; the gallery stays under `key`.
+        Raises GalleryError as `open` does; a gallery at `path` that cannot be opened must be moved away first.
+        """
+        custody.restore(path, key, backup, backup_key or key, round(1000 * wall()))
+
+    def rotate_key(self, to: Path | None = None) -> Path:
+        """A new key for everything; says in which file it is.
+
+        That is the key's own file, or a new one `to`, for a key that comes from a read-only credential: the operator puts it
+        into its place. Safe against a crash at any moment. Raises GalleryError `gallery_unwritable`, `gallery_locked`.
+        """
+        home = self._key if to is None else KeyFile(to.absolute(), to.parent)
+        if isinstance(home, bytes) or (to and to.exists()):
+            raise GalleryError("gallery_unwritable", f"{to} is there already" if to else "name a file for the new key")
+        key = secrets.token_bytes(LENGTH)
+        try:
+            with self.together():
+                home.put_beside(key)
+                custody.go_over(self._store, self._seal, key)
+        except BaseException:
+            self._seal.follow(self._store.meta("key"))
+            raise
+        home.promote(key_id(key))
+        self._store.vacuum()
+        return home.path
+
+    def export(self, *, embeddings: bool = False) -> Iterator[dict[str, Any]]:
+        """Everybody as plain values, for a report; `embeddings` as base64 of 128 float32, little endian."""
+        for person in self.everybody():
+            plain = asdict(person)
+            if embeddings:
+                with self._reading():
+                    found = self._register.embeddings(person.person_id)
+                plain["embeddings"] = [base64.b64encode(embedding).decode() for embedding in found]
+            yield plain
 
 
-def _kept(embedding: bytes | None) -> bytes:
-    return unit_vector(embedding).astype("<f4").tobytes()
-
-
-def _given(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not UNCHANGED and (value is not None or name == "consent")}
-
-
-def _key(store: Store, key: bytes | KeyFile) -> bytes:
-    known = store.meta("key")
-    if known is None:
-        key = key if isinstance(key, bytes) else key.read()
-        store.set_meta("key", key_id(key))
-        return key
-    if isinstance(key, KeyFile):
-        return key.key(known)
-    if key_id(key) != known:
-        raise GalleryError("gallery_key_wrong", f"key {key_id(key)} was given, the gallery is under {known}")
-    return key
+def _part(*, upper: bool) -> Part:
+    return "upper" if upper else "embedding"

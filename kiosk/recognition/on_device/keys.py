@@ -1,4 +1,9 @@
-"""The gallery's key: 32 random bytes, as base64 in a file of its own."""
+"""The gallery's key: 32 random bytes, as base64 in a file of its own.
+
+A key is changed so that a crash at any moment leaves one that fits: the new key is on disk, in a file beside that is named
+by its id, before the gallery goes over to it, all at once; the gallery says which key it is under, and whoever finds that
+one still beside moves it to its place.
+"""
 
 from __future__ import annotations
 
@@ -17,66 +22,110 @@ LENGTH = 32
 
 
 def key_id(key: bytes) -> str:
-    """What the gallery's file says it is under; tells nothing of the key."""
-    return hashlib.sha256(b"kiosk gallery key id\0" + key).hexdigest()[:16]
+    """16 hex digits by which a key is known; they tell nothing of it."""
+    return hashlib.sha256(b"kiosk gallery key" + key).hexdigest()[:16]
+
+
+def read_key(file: Path, state_dir: Path) -> bytes:
+    """As `KeyFile` finds it. Raises GalleryError `gallery_key_missing`, `gallery_key_wrong` where it is no key."""
+    return KeyFile(file, state_dir).read()
+
+
+def create_key(file: Path) -> bytes:
+    """A new one in a new file, readable by its owner only. Raises GalleryError `gallery_unwritable`, also where there is one."""
+    key = secrets.token_bytes(LENGTH)
+    _write(file, key)
+    return key
 
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A bare name is looked for among systemd's credentials first, then in `state_dir`."""
+    """Where a gallery's key is. A bare `name` is looked for among systemd's credentials first, then in `state_dir`."""
 
     name: Path
     state_dir: Path
 
     @property
     def path(self) -> Path:
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
         if str(self.name) != self.name.name:
             return self.name
-        if credentials and (Path(credentials) / self.name).is_file():
-            return Path(credentials) / self.name
-        return self.state_dir / self.name
+        credential = _credentials() / self.name
+        return credential if credential.is_file() else self.state_dir / self.name
 
     def read(self) -> bytes:
-        """Raises GalleryError `gallery_key_missing`."""
+        """Raises GalleryError `gallery_key_missing`, `gallery_key_wrong` where it is no key."""
         return _read(self.path)
 
+    def read_or_create(self, gallery: Path) -> bytes:
+        """Creates one where neither it nor the `gallery` is there. Raises as `read` and `create_key` do."""
+        return self.read() if self.path.exists() or gallery.exists() else create_key(self.path)
+
     def key(self, wanted: str) -> bytes:
-        """The key with this id. Raises GalleryError `gallery_key_missing` or `gallery_key_wrong`."""
+        """The key with this id; moves it to its place where a change of keys was cut short.
+
+        Raises GalleryError `gallery_key_missing`, `gallery_key_wrong`.
+        """
+        if self._beside(wanted).is_file():
+            self.promote(wanted)
         key = self.read()
         if key_id(key) != wanted:
-            raise GalleryError("gallery_key_wrong", f"{self.path} has key {key_id(key)}, the gallery is under {wanted}")
+            raise GalleryError("gallery_key_wrong", f"{self.path} holds key {key_id(key)}, the gallery is under {wanted}")
         return key
 
+    def put_beside(self, key: bytes) -> None:
+        """Makes the next key ready; only with the gallery locked. Raises GalleryError `gallery_unwritable`."""
+        if self.path.parent == _credentials() or not os.access(self.path.parent, os.W_OK):
+            raise GalleryError("gallery_unwritable", f"{self.path} cannot be replaced: name a file for the new key")
+        for stale in self.path.parent.glob(f"{self.path.name}.{'[0-9a-f]' * 16}"):
+            stale.unlink()  # of changes that were cut short before the gallery went over
+        _write(self._beside(key_id(key)), key)
 
-def read_key(file: Path, state_dir: Path) -> bytes:
-    """Raises GalleryError `gallery_key_missing`."""
-    return KeyFile(file, state_dir).read()
+    def promote(self, wanted: str) -> None:
+        """The key beside becomes the key; nothing where another process was faster."""
+        try:
+            self._beside(wanted).replace(self.path)
+            _sync(self.path.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise GalleryError("gallery_unwritable", f"{self.path}: {error.strerror}") from error
+
+    def _beside(self, wanted: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.{wanted}")
 
 
-def create_key(file: Path) -> bytes:
-    """A new one in a new file, readable by its owner only. Raises GalleryError `gallery_unwritable`."""
-    key = secrets.token_bytes(LENGTH)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(base64.b64encode(key) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
-    return key
+def _credentials() -> Path:
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY") or "/nowhere")
 
 
 def _read(file: Path) -> bytes:
     try:
         key = base64.b64decode(file.read_bytes().strip(), validate=True)
     except OSError as error:
-        raise GalleryError(
-            "gallery_key_missing", f"{file}: {error.strerror}; make one with `kiosk gallery create-key`"
-        ) from error
+        raise GalleryError("gallery_key_missing", f"{file}: {error.strerror}") from error
     except binascii.Error as error:
-        raise GalleryError("gallery_key_wrong", f"{file} is no base64") from error
+        raise GalleryError("gallery_key_wrong", f"{file} is not base64") from error
     if len(key) != LENGTH:
-        raise GalleryError("gallery_key_wrong", f"{file} holds {len(key)} bytes, not {LENGTH}")
+        raise GalleryError("gallery_key_wrong", f"{file} holds {len(key)} bytes instead of {LENGTH}")
     return key
+
+
+def _write(file: Path, key: bytes) -> None:
+    """On disk when this returns."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(base64.b64encode(key) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        _sync(file.parent)
+    except OSError as error:
+        raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ _NOBODY = -2.0
 Vector = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+_Int = TypeVar("_Int", np.int32, np.int64)
 
 
 class Hit(NamedTuple):
@@ -57,7 +58,8 @@ def unit_vector(embedding: bytes | None) -> Vector:
 
 def mean_vector(embeddings: Sequence[bytes]) -> bytes:
     """One embedding that stands for several of the same person: the direction of their sum. Raises as `unit_vector` does."""
-    return _direction(np.array([unit_vector(embedding) for embedding in embeddings])).astype("<f4").tobytes()
+    vectors = np.array([unit_vector(embedding) for embedding in embeddings])
+    return _directions(vectors, np.zeros(1, dtype=np.int64)).astype("<f4").tobytes()
 
 
 def cosine_of(one: bytes | None, other: bytes | None) -> float:
@@ -65,24 +67,18 @@ def cosine_of(one: bytes | None, other: bytes | None) -> float:
     return float(unit_vector(one) @ unit_vector(other))
 
 
-def _direction(vectors: Vector) -> Vector:
-    total = vectors.sum(axis=0)
-    length = float(np.linalg.norm(total))
-    return np.asarray(total / length if length > _NO_DIRECTION else vectors[0], dtype=np.float32)
-
-
 class Index:
-    """Faces as numbers: each row a unit vector, its owner's number (small, 0 and up) and its own.
+    """Faces as numbers: each row a unit vector, with its owner's number (0 and up, the smaller the leaner) and its own.
 
     Rows have no order: the last ones fill the holes of those that go. One thread at a time.
     """
 
     def __init__(self) -> None:
         self._blocks: list[Vector] = []
-        self._owners: npt.NDArray[np.int32] = np.empty(0, dtype=np.int32)
-        self._faces: Numbers = np.empty(0, dtype=np.int64)
+        self._owners = np.empty(0, dtype=np.int32)
+        self._faces = np.empty(0, dtype=np.int64)
         self._used = 0
-        self._most = 1  # faces one owner has, or once had
+        self._counts = np.empty(0, dtype=np.int32)
 
     def __len__(self) -> int:
         """How many faces there are."""
@@ -90,123 +86,160 @@ class Index:
 
     @property
     def owners(self) -> npt.NDArray[np.int32]:
-        """Each row's; to be read before the next change."""
+        """Each row's; a view, good until the next change."""
         return self._owners[: self._used]
 
+    @property
+    def counts(self) -> npt.NDArray[np.int32]:
+        """How many faces each owner has, by number; whoever is beyond has none. A view, good until the next change."""
+        return self._counts
+
     def add(self, owners: Numbers, faces: Numbers, vectors: Vector) -> None:
-        """As many rows as there are vectors; they must be unit vectors."""
+        """As many rows as there are vectors, which must have length 1."""
         first, self._used = self._used, self._used + len(vectors)
-        self._make_room()
+        self._make_room(int(owners.max(initial=-1)) + 1)
         self._owners[first : self._used] = owners
         self._faces[first : self._used] = faces
-        rows = np.arange(first, self._used)
-        for number in range(first // _BLOCK, -(-self._used // _BLOCK)):
-            inside = rows // _BLOCK == number
-            self._blocks[number][rows[inside] % _BLOCK] = vectors[inside]
-        for owner in np.unique(owners):
-            self._most = max(self._most, int(np.count_nonzero(self.owners == owner)))
-
-    def _make_room(self) -> None:
-        while len(self._blocks) * _BLOCK < self._used:
-            self._blocks.append(np.empty((_BLOCK, DIMENSIONS), dtype=np.float32))
-        room = len(self._blocks) * _BLOCK
-        if room > len(self._owners):
-            self._owners = np.concatenate([self._owners, np.empty(room - len(self._owners), dtype=np.int32)])
-            self._faces = np.concatenate([self._faces, np.empty(room - len(self._faces), dtype=np.int64)])
+        np.add.at(self._counts, owners, 1)
+        self._put(np.arange(first, self._used), vectors)
 
     def remove(self, owners: Numbers) -> None:
         """All faces of these; owners who have none are passed over."""
-        going = np.flatnonzero(np.isin(self.owners, owners))
-        left = self._used - len(going)
-        holes = going[going < left]
-        last = np.setdiff1d(np.arange(left, self._used), going, assume_unique=True)
+        owners = owners[owners < len(self._counts)]
+        owners = owners[self._counts[owners] > 0]
+        if not len(owners):
+            return
+        going = np.isin(self.owners, owners)
+        left = self._used - int(np.count_nonzero(going))
+        holes, last = np.flatnonzero(going[:left]), left + np.flatnonzero(~going[left:])
         self._owners[holes], self._faces[holes] = self._owners[last], self._faces[last]
-        for hole, row in zip(holes.tolist(), last.tolist(), strict=True):
-            self._blocks[hole // _BLOCK][hole % _BLOCK] = self._blocks[row // _BLOCK][row % _BLOCK]
+        self._put(holes, self._pick(last))
         self._used = left
+        self._counts[owners] = 0
         del self._blocks[-(-left // _BLOCK) :]
 
     def search(self, vector: Vector, top: int, allowed: Mask | None = None) -> list[Found]:
-        """The `top` owners, the most alike first, each by its best face; equals by their numbers.
+        """The `top` owners, the most alike first, each by its best face; equals by their numbers. Every face is compared.
 
-        `allowed`: by owner's number; None is everybody. Every face is compared.
+        `allowed`: by owner's number, at least as long as `counts`; None allows everybody.
         """
         rows, cosines = self._compare(vector, allowed)
-        enough = top * self._most
+        enough = top * int(self._counts.max(initial=0))  # so many rows are of at least `top` owners
         if enough < len(cosines):
-            close = np.flatnonzero(cosines >= np.partition(cosines, -enough)[-enough])
-            rows, cosines = (close if rows is None else rows[close]), cosines[close]
-        rows = np.arange(len(cosines)) if rows is None else rows
+            least = max(np.partition(cosines, -enough)[-enough], np.nextafter(_NOBODY, 0, dtype=np.float32))
+            close = np.flatnonzero(cosines >= least)
+            rows, cosines = rows[close] if rows is not None else close, cosines[close]
+        elif rows is None:
+            rows = np.arange(len(cosines))
         owners, faces = self._owners[rows], self._faces[rows]
         best: dict[int, Found] = {}
         for place in np.lexsort((faces, owners, -cosines)):
-            owner, cosine = int(owners[place]), float(cosines[place])
-            if cosine == _NOBODY or len(best) == top:
+            found = Found(int(owners[place]), float(cosines[place]), int(faces[place]))
+            if len(best) == top or found.cosine == _NOBODY:
                 break
-            best.setdefault(owner, Found(owner, cosine, int(faces[place])))
+            best.setdefault(found.owner, found)
         return list(best.values())
+
+    def means(self, owners: Iterable[int] | None = None) -> Iterator[tuple[Numbers, Vector]]:
+        """One vector for each owner, or each of `owners` who has faces: the direction of them all."""
+        for rows in self._parts(_BLOCK, None if owners is None else np.fromiter(owners, dtype=np.int64)):
+            unique, starts = np.unique(self._owners[rows], return_index=True)
+            yield unique.astype(np.int64), _directions(self._gather(rows), starts)
+
+    def pairs(self, least: float, about: int = 2_048) -> Iterator[tuple[int, int, float]]:
+        """Pairs of owners whose best cosine is at least `least`, the smaller number first; nothing may change meanwhile.
+
+        `about`: rows compared at once; their cosines take 4 bytes × its square.
+        """
+        parts = list(self._parts(about))
+        for number, part in enumerate(parts):
+            rows, owners = self._gather(part), self._owners[part]
+            best: dict[tuple[int, int], float] = {}
+            for other in parts[number:]:
+                cosines, others = rows @ self._gather(other).T, self._owners[other]
+                row, column = np.nonzero(cosines >= least)
+                differ = owners[row] < others[column]
+                row, column = row[differ], column[differ]
+                pairs = zip(owners[row].tolist(), others[column].tolist(), strict=True)
+                for pair, cosine in zip(pairs, cosines[row, column].tolist(), strict=True):
+                    best[pair] = max(best.get(pair, _NOBODY), cosine)
+            yield from ((one, other, cosine) for (one, other), cosine in best.items())
 
     def _compare(self, vector: Vector, allowed: Mask | None) -> tuple[Numbers | None, Vector]:
         """Rows (None: all) and their cosines."""
         if allowed is None:
-            return None, self._all(vector)
+            return None, self._compare_all(vector)
         inside = allowed[self.owners]
         if np.count_nonzero(inside) * _FEW > self._used:
-            return None, np.where(inside, self._all(vector), np.float32(_NOBODY))
+            return None, np.where(inside, self._compare_all(vector), np.float32(_NOBODY))
         rows = np.flatnonzero(inside)
-        return rows, self._pick(rows) @ vector
+        return rows, np.vecdot(self._pick(rows), vector)
 
-    def _all(self, vector: Vector) -> Vector:
+    def _compare_all(self, vector: Vector) -> Vector:
+        # Reads memory as fast as a matrix product, and on one thread: the BLAS's own, waiting for one another on busy cores,
+        # have made the product fifty times slower.
         cosines = np.empty(self._used, dtype=np.float32)
         for number, block in enumerate(self._blocks):
             part = cosines[number * _BLOCK : (number + 1) * _BLOCK]
-            np.dot(block[: len(part)], vector, out=part)
+            np.vecdot(block[: len(part)], vector, out=part)
         return cosines
+
+    def _parts(self, about: int, owners: Numbers | None = None) -> Iterator[Numbers]:
+        """All rows, or those of `owners`, in the order of owners, in parts of about so many; an owner is never split."""
+        rows = np.arange(self._used) if owners is None else np.flatnonzero(np.isin(self.owners, owners))
+        rows = rows[np.argsort(self._owners[rows], kind="stable")]
+        sorted_owners = self._owners[rows]
+        low = 0
+        while low < len(rows):
+            high = int(np.searchsorted(sorted_owners, sorted_owners[min(low + about, len(rows)) - 1], side="right"))
+            yield rows[low:high]
+            low = high
+
+    def _gather(self, rows: Numbers) -> Vector:
+        """These rows, in any order."""
+        order = np.argsort(rows)
+        vectors = np.empty((len(rows), DIMENSIONS), dtype=np.float32)
+        vectors[order] = self._pick(rows[order])
+        return vectors
 
     def _pick(self, rows: Numbers) -> Vector:
         """These rows, which rise."""
-        bounds = np.searchsorted(rows, np.arange(len(self._blocks) + 1) * _BLOCK)
-        parts = [
-            block[rows[low:high] - number * _BLOCK]
-            for number, (block, low, high) in enumerate(zip(self._blocks, bounds, bounds[1:], strict=False))
-            if high > low
-        ]
+        parts = [block[inside] for block, inside, _ in self._by_block(rows)]
         return np.concatenate(parts) if parts else np.empty((0, DIMENSIONS), dtype=np.float32)
 
-    def merged(self) -> Index:
-        """One row for each owner, the direction of all its faces; its face's number is 0."""
-        index = Index()
-        for owners, vectors in self._by_owner(_BLOCK):
-            unique, starts = np.unique(owners, return_index=True)
-            means = np.array([_direction(part) for part in np.split(vectors, starts[1:])])
-            index.add(unique.astype(np.int64), np.zeros(len(unique), dtype=np.int64), means)
-        return index
+    def _put(self, rows: Numbers, vectors: Vector) -> None:
+        """Into these rows, which rise."""
+        for block, inside, part in self._by_block(rows):
+            block[inside] = vectors[part]
 
-    def of(self, owner: int) -> Vector:
-        """The owner's rows."""
-        return self._pick(np.flatnonzero(self.owners == owner))
+    def _by_block(self, rows: Numbers) -> Iterator[tuple[Vector, Numbers, slice]]:
+        """The blocks that rising `rows` lie in: the block, the rows' places in it, and which of `rows` they are."""
+        if not len(rows):
+            return
+        for number in range(int(rows[0]) // _BLOCK, int(rows[-1]) // _BLOCK + 1):
+            low, high = np.searchsorted(rows, (number * _BLOCK, (number + 1) * _BLOCK))
+            if low < high:
+                yield self._blocks[number], rows[low:high] - number * _BLOCK, slice(int(low), int(high))
 
-    def _by_owner(self, about: int) -> Iterator[tuple[Numbers, Vector]]:
-        """All owners and rows in the order of owners, in parts of about that many; an owner is never split."""
-        order = np.argsort(self.owners, kind="stable")
-        owners = self._owners[order].astype(np.int64)
-        low = 0
-        while low < len(order):
-            high = int(np.searchsorted(owners, owners[min(low + about, len(order)) - 1], side="right"))
-            back = np.argsort(order[low:high])
-            rows = np.empty((high - low, DIMENSIONS), dtype=np.float32)
-            rows[back] = self._pick(order[low:high][back])
-            yield owners[low:high], rows
-            low = high
+    def _make_room(self, owners: int) -> None:
+        while len(self._blocks) * _BLOCK < self._used:
+            self._blocks.append(np.empty((_BLOCK, DIMENSIONS), dtype=np.float32))
+        self._owners = _longer(self._owners, self._used)
+        self._faces = _longer(self._faces, self._used)
+        if owners > len(self._counts):
+            self._counts = np.concatenate([self._counts, np.zeros(owners + _BLOCK - len(self._counts), dtype=np.int32)])
 
-    def pairs(self, least: float, about: int = 4_096) -> Iterator[tuple[int, int, float]]:
-        """Pairs of owners whose best cosine is at least `least`, the smaller number first; nothing may change meanwhile."""
-        for number, (owners, rows) in enumerate(self._by_owner(about)):
-            best: dict[tuple[int, int], float] = {}
-            for others, columns in list(self._by_owner(about))[number:]:
-                cosines = rows @ columns.T
-                for row, column in np.argwhere(cosines >= least):
-                    pair = int(owners[row]), int(others[column])
-                    if pair[0] < pair[1]:
-                        best[pair] = max(best.get(pair, _NOBODY), float(cosines[row, column]))
-            yield from ((one, other, cosine) for (one, other), cosine in best.items())
+
+def _longer(numbers: npt.NDArray[_Int], least: int) -> npt.NDArray[_Int]:
+    """Room for at least so many, and a quarter more than there was."""
+    if len(numbers) >= least:
+        return numbers
+    room = max(least, len(numbers) * 5 // 4, _BLOCK)
+    return np.concatenate([numbers, np.empty(room - len(numbers), dtype=numbers.dtype)])
+
+
+def _directions(vectors: Vector, starts: Numbers) -> Vector:
+    """Of the sums of those from each start to the next; the first of them where the sum points nowhere."""
+    sums = np.add.reduceat(vectors, starts, axis=0)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(np.where(lengths > _NO_DIRECTION, sums / np.maximum(lengths, _NO_DIRECTION), vectors[starts]), np.float32)

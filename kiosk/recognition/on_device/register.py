@@ -1,10 +1,10 @@
-"""Groups, persons and faces as the store has them. The rules are the gallery's."""
+"""Groups, persons and faces as the store has them. The rules are in `enrolment`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,14 +15,15 @@ from kiosk.recognition.on_device.store import Row, Store
 
 _GROUP = "SELECT id, name, created, tag, fields, consent, persons FROM groups"
 _FACE = "SELECT person, number, x, y, width, height, tag, grade, created FROM faces"
+_AT_ONCE = 500
 
 
 class Register:
-    """`number`s are the store's own; ids are the world's."""
+    """Numbers are the store's own; ids are the world's. One thread at a time. Raises GalleryError."""
 
     def __init__(self, store: Store, seal: Seal) -> None:
         self._store = store
-        self.seal = seal
+        self._seal = seal
 
     # Groups
 
@@ -34,7 +35,7 @@ class Register:
         return _group(row) if row else None
 
     def group_number(self, group_id: str) -> int | None:
-        return self._number("SELECT number FROM groups WHERE id = ?", group_id)
+        return _number(self._store.value("SELECT number FROM groups WHERE id = ?", group_id))
 
     def has_group_named(self, name: str) -> bool:
         return self._store.row("SELECT 1 FROM groups WHERE name = ?", name) is not None
@@ -43,56 +44,64 @@ class Register:
         return int(self._store.value("SELECT count(*) FROM groups"))
 
     def add_group(self, group: Group) -> int:
-        values = group.group_id, group.name, group.tag, json.dumps(group.fields), group.consent, group.created
         return self._store.write(
-            "INSERT INTO groups (id, name, tag, fields, consent, created) VALUES (?, ?, ?, ?, ?, ?)", *values
+            "INSERT INTO groups (id, name, tag, fields, consent, created) VALUES (?, ?, ?, ?, ?, ?)",
+            *(group.group_id, group.name, group.tag, json.dumps(group.fields), group.consent, group.created),
         )
 
-    def set_group(self, group_id: str, **values: Any) -> None:
-        self._set("groups", group_id, values)
+    def change_group(self, group: Group) -> None:
+        self._store.write(
+            "UPDATE groups SET name = ?, tag = ?, consent = ? WHERE id = ?", group.name, group.tag, group.consent, group.group_id
+        )
 
-    def drop_group(self, group_id: str) -> None:
-        self._store.write("DELETE FROM groups WHERE id = ?", group_id)
+    def drop_group(self, group: int) -> None:
+        self._store.drop("DELETE FROM groups WHERE number = ?", group)
 
     # Persons
 
     def person_number(self, person_id: str) -> int | None:
-        return self._number("SELECT number FROM persons WHERE id = ?", person_id)
+        return _number(self._store.value("SELECT number FROM persons WHERE id = ?", person_id))
 
-    def person_id(self, number: int) -> str | None:
-        found = self._store.value("SELECT id FROM persons WHERE number = ?", number)
-        return None if found is None else str(found)
+    def person_id(self, number: int) -> str:
+        """Of a person who is there."""
+        return str(self._store.value("SELECT id FROM persons WHERE number = ?", number))
 
     def count_persons(self) -> int:
         return int(self._store.value("SELECT count(*) FROM persons"))
 
-    def members(self, group_number: int, *, only_here: bool = False) -> list[int]:
-        """The numbers of a group's persons in the order in which they joined; `only_here`: those who are in no other."""
-        alone = " AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.person = m.person AND o.grp <> m.grp)" if only_here else ""
-        rows = self._store.rows(f"SELECT person FROM memberships m WHERE grp = ?{alone} ORDER BY number", group_number)
-        return [int(number) for (number,) in rows]
-
     def everybody(self) -> list[int]:
-        return [int(number) for (number,) in self._store.rows("SELECT number FROM persons ORDER BY number")]
+        return _numbers(self._store.rows("SELECT number FROM persons ORDER BY number"))
 
-    def persons(self, numbers: Sequence[int]) -> list[Person]:
-        """In the order of `numbers`; those who are not there are passed over."""
-        wanted = json.dumps(list(numbers))
-        among = "IN (SELECT value FROM json_each(?))"
+    def persons(self, numbers: Sequence[int]) -> Iterator[Person]:
+        """In the order of `numbers`; who is not there is passed over."""
+        for low in range(0, len(numbers), _AT_ONCE):
+            with self._store.snapshot():
+                some = self._some(numbers[low : low + _AT_ONCE])
+            yield from some
+
+    def _some(self, numbers: Sequence[int]) -> list[Person]:
+        among = json.dumps(numbers)
         groups: dict[int, dict[str, Descriptions]] = {}
         for person, group_id, written in self._store.rows(
             "SELECT m.person, g.id, m.descriptions FROM memberships m JOIN groups g ON g.number = m.grp "
-            f"WHERE m.person {among} ORDER BY m.number",
-            wanted,
+            "WHERE m.person IN (SELECT value FROM json_each(?)) ORDER BY m.number",
+            among,
         ):
             groups.setdefault(person, {})[group_id] = _descriptions(written)
         faces: dict[int, list[EnrolledFace]] = {}
-        for person, *face in self._store.rows(f"{_FACE} WHERE person {among} ORDER BY person, place", wanted):
+        for person, *face in self._store.rows(
+            f"{_FACE} WHERE person IN (SELECT value FROM json_each(?)) ORDER BY person, place",  # noqa: S608 (constants)
+            among,
+        ):
             faces.setdefault(person, []).append(_face(face))
         persons = {
-            number: Person(*plain, _consent(consent), groups.get(number, {}), tuple(faces.get(number, ())))
-            for number, *plain, consent in self._store.rows(
-                f"SELECT number, id, name, created, tag, gender, consent FROM persons WHERE number {among}", wanted
+            number: Person(
+                person_id, name, created, tag, gender, _consent(consent), groups.get(number, {}), tuple(faces.get(number, ()))
+            )
+            for number, person_id, name, created, tag, gender, consent in self._store.rows(
+                "SELECT number, id, name, created, tag, gender, consent FROM persons "
+                "WHERE number IN (SELECT value FROM json_each(?))",
+                among,
             )
         }
         return [persons[number] for number in numbers if number in persons]
@@ -103,16 +112,38 @@ class Register:
             *(person.person_id, person.name, person.tag, person.gender, person.consent, person.created),
         )
 
-    def set_person(self, person_id: str, **values: Any) -> None:
-        self._set("persons", person_id, values)
+    def change_person(self, person: Person) -> None:
+        self._store.write(
+            "UPDATE persons SET name = ?, tag = ?, gender = ?, consent = ? WHERE id = ?",
+            *(person.name, person.tag, person.gender, person.consent, person.person_id),
+        )
 
-    def drop_person(self, number: int) -> None:
-        self._store.write("DELETE FROM persons WHERE number = ?", number)
+    def faceless(self) -> list[int]:
+        return _numbers(
+            self._store.rows("SELECT number FROM persons p WHERE NOT EXISTS (SELECT 1 FROM faces f WHERE f.person = p.number)")
+        )
+
+    def drop_persons(self, numbers: Iterable[int]) -> None:
+        self._store.drop("DELETE FROM persons WHERE number IN (SELECT value FROM json_each(?))", json.dumps(list(numbers)))
 
     # Memberships
 
+    def members(self, group: int) -> list[int]:
+        """In the order in which they joined."""
+        return _numbers(self._store.rows("SELECT person FROM memberships WHERE grp = ? ORDER BY number", group))
+
+    def only_members(self, group: int) -> list[int]:
+        """Those who are in no other group."""
+        return _numbers(
+            self._store.rows(
+                "SELECT person FROM memberships m WHERE grp = ? "
+                "AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.person = m.person AND o.grp <> m.grp) ORDER BY number",
+                group,
+            )
+        )
+
     def put(self, person: int, group: int) -> None:
-        self._store.write("INSERT OR IGNORE INTO memberships (grp, person) VALUES (?, ?)", group, person)
+        self._store.write("INSERT INTO memberships (grp, person) VALUES (?, ?)", group, person)
 
     def take(self, person: int, group: int) -> None:
         self._store.write("DELETE FROM memberships WHERE grp = ? AND person = ?", group, person)
@@ -131,47 +162,45 @@ class Register:
 
     # Faces
 
+    def count_faces(self) -> int:
+        return int(self._store.value("SELECT count(*) FROM faces"))
+
     def face(self, face_id: str) -> EnrolledFace | None:
         row = self._store.row(f"{_FACE} WHERE number = ?", _face_number(face_id))
         return _face(row[1:]) if row else None
 
-    def embeddings(self, person: int, person_id: str, column: str = "embedding") -> list[bytes]:
-        rows = self._store.rows(f"SELECT number, {column} FROM faces WHERE person = ? ORDER BY place", person)
-        return [self.seal.open(sealed, column, number, person_id) for number, sealed in rows if sealed is not None]
-
-    def add_face(self, person: int, person_id: str, face: NewFace) -> None:
-        number = int(face.face_id)
-        upper = None if face.upper is None else self.seal.close(face.upper, "upper", number, person_id)
-        box = face.box
-        self._store.write(
-            "INSERT INTO faces VALUES (?, ?, (SELECT coalesce(max(place), 0) + 1 FROM faces WHERE person = ?), "
-            "?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(number, person, person, box.x, box.y, box.width, box.height, face.grade, face.tag, face.created),
-            *(self.seal.close(face.embedding, "embedding", number, person_id), upper),
+    def embeddings(self, person_id: str, part: Literal["embedding", "upper"] = "embedding") -> list[bytes]:
+        """Of all the person's faces that have one."""
+        rows = self._store.rows(
+            f"SELECT f.number, f.{part} FROM faces f JOIN persons p ON p.number = f.person WHERE p.id = ? ORDER BY f.place",  # noqa: S608 (constants)
+            person_id,
         )
-        if face.photo is not None:
-            sealed = self.seal.close(face.photo, "photo", number, person_id)
-            self._store.write("INSERT INTO photos VALUES (?, ?)", number, sealed)
-
-    def drop_faces(self, face_ids: Iterable[str]) -> None:
-        wanted = json.dumps([int(face_id) for face_id in face_ids])
-        self._store.write("DELETE FROM faces WHERE number IN (SELECT value FROM json_each(?))", wanted)
+        return [self._seal.open(sealed, part, number, person_id) for number, sealed in rows if sealed is not None]
 
     def photo(self, face_id: str) -> bytes | None:
         row = self._store.row(
-            "SELECT o.face, o.sealed, p.id FROM photos o JOIN faces f ON f.number = o.face JOIN persons p ON p.number = f.person "
+            "SELECT o.photo, o.face, p.id FROM photos o JOIN faces f ON f.number = o.face JOIN persons p ON p.number = f.person "
             "WHERE o.face = ?",
             _face_number(face_id),
         )
-        return self.seal.open(row[1], "photo", row[0], row[2]) if row else None
+        return self._seal.open(row[0], "photo", row[1], row[2]) if row else None
 
-    def _number(self, statement: str, value: str) -> int | None:
-        found = self._store.value(statement, value)
-        return None if found is None else int(found)
+    def add_face(self, person: int, person_id: str, face: NewFace) -> None:
+        number, box = int(face.face_id), face.box
+        self._store.write(
+            "INSERT INTO faces (number, person, place, x, y, width, height, grade, tag, created, embedding, upper) "
+            "VALUES (?, ?, (SELECT coalesce(max(place), 0) + 1 FROM faces WHERE person = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, person, person, box.x, box.y, box.width, box.height, face.grade, face.tag, face.created),
+            self._seal.close(face.embedding, "embedding", number, person_id),
+            None if face.upper is None else self._seal.close(face.upper, "upper", number, person_id),
+        )
+        if face.photo is not None:
+            sealed = self._seal.close(face.photo, "photo", number, person_id)
+            self._store.write("INSERT INTO photos VALUES (?, ?)", number, sealed)
 
-    def _set(self, table: str, key: str, values: dict[str, Any]) -> None:
-        for column, value in values.items():
-            self._store.write(f"UPDATE {table} SET {column} = ? WHERE id = ?", value, key)
+    def drop_faces(self, face_ids: Iterable[str]) -> None:
+        numbers = json.dumps([_face_number(face_id) for face_id in face_ids])
+        self._store.drop("DELETE FROM faces WHERE number IN (SELECT value FROM json_each(?))", numbers)
 
 
 def _group(row: Row) -> Group:
@@ -185,8 +214,8 @@ def _face(row: Sequence[Any]) -> EnrolledFace:
 
 
 def _face_number(face_id: str) -> int:
-    """−1, which is nobody's, for what is no face's id."""
-    return int(face_id) if face_id.isascii() and face_id.isdecimal() and len(face_id) < 20 else -1
+    """−1, which is no face's, for what cannot be one's id."""
+    return int(face_id) if face_id.isascii() and face_id.isdecimal() and len(face_id) < 20 and int(face_id) < 2**63 else -1
 
 
 def _descriptions(written: str) -> dict[int, str]:
@@ -195,3 +224,11 @@ def _descriptions(written: str) -> dict[int, str]:
 
 def _consent(value: int | None) -> Consent:
     return None if value is None else bool(value)
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _numbers(rows: Iterable[Row]) -> list[int]:
+    return [int(number) for (number,) in rows]

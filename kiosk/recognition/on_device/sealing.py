@@ -8,6 +8,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kiosk.recognition.on_device.keys import KeyFile, key_id
 from kiosk.recognition.on_device.refusal import GalleryError
 
 _NONCE = 12
@@ -15,11 +16,27 @@ _NONCE = 12
 
 
 class Seal:
-    """One key for one gallery. A value sealed for one place opens nowhere else, nor in another gallery."""
+    """One gallery's key. A value sealed for one place opens nowhere else, nor in another gallery."""
 
-    def __init__(self, key: bytes, gallery: str) -> None:
-        self._cipher = AESGCM(key)
+    def __init__(self, source: bytes | KeyFile, gallery: str) -> None:
+        self._source = source
         self._gallery = gallery
+        self.key_id = ""
+
+    def follow(self, wanted: str | None) -> None:
+        """Goes over to the key that the gallery is under. Raises GalleryError `gallery_key_missing`, `gallery_key_wrong`."""
+        if wanted == self.key_id or wanted is None:
+            return
+        if isinstance(self._source, KeyFile):
+            self.use(self._source.key(wanted))
+        elif key_id(self._source) == wanted:
+            self.use(self._source)
+        else:
+            raise GalleryError("gallery_key_wrong", f"this is key {key_id(self._source)}, the gallery is under {wanted}")
+
+    def use(self, key: bytes) -> None:
+        self.key_id = key_id(key)
+        self._cipher = AESGCM(key)
 
     def close(self, plain: bytes, what: str, number: int = 0, owner: str = "") -> bytes:
         """`what`, `number` and `owner` are the place."""
