@@ -11,7 +11,7 @@ from kiosk.enrolment.origin import Origin
 from kiosk.enrolment.profile import Reason
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.calibration import score
-from kiosk.recognition.on_device.gallery import SAME
+from kiosk.recognition.on_device.enrolment import SAME
 from kiosk.recognition.on_device.matching import cosine_of
 
 Outcome = Literal["taken", "skipped", "refused"]
@@ -79,7 +79,7 @@ def judge(
     judged: list[Judged] = []
     taken: list[bytes] = []
     others = [fact.other if not allow_duplicate and fact.other and fact.other.score >= held_to.same else None for fact in facts]
-    belongs = _belonging(sights, facts, [other is None for other in others], held_to.own)
+    belongs = _belonging(sights, facts, held_to.own)
     for sight, fact, other, is_own in zip(sights, facts, others, belongs, strict=True):
         embedding = sight.embedding
         outcome: Outcome = "refused"
@@ -103,14 +103,14 @@ def judge(
     return judged
 
 
-def _belonging(sights: Sequence[Sight], facts: Sequence[Facts], considered: Sequence[bool], least: float) -> list[bool]:
+def _belonging(sights: Sequence[Sight], facts: Sequence[Facts], least: float) -> list[bool]:
     """Whether each is the person: by the references there are, else by what most of the photos show.
 
     Where no face has more than half of them on its side, nobody can say who is meant, and none belongs.
     """
     if any(fact.own is not None for fact in facts):
         return [fact.own is not None and score(fact.own) >= least for fact in facts]
-    vectors = [sight.embedding if fits else None for sight, fits in zip(sights, considered, strict=True)]
+    vectors = [sight.embedding for sight in sights]
     sides = [[_alike(one, other, least) for other in vectors] for one in vectors]
     largest = max(sides, key=sum, default=[])
     return largest if 2 * sum(largest) > sum(vector is not None for vector in vectors) else [False] * len(sights)

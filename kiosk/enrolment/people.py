@@ -80,10 +80,10 @@ def show(person: PersonId, as_json: Json = False, config: Config = None, overrid
             value = ", ".join(found[name]) if name == "groups" else found[name]
             head.add_row(name.replace("_", " "), plain(value))
         references = Table(title="references", title_justify="left")
-        for heading in ("face", "grade", "created", "model", "masked", "photo kept"):
-            references.add_column(heading)
+        for heading in ("face", "grade", "since", "model", "masked", "photo kept"):
+            references.add_column(heading, overflow="fold")
         for one in found["references"]:
-            cells = one["face"], one["grade"], one["created"], one["model"], one["masked"], one["photo_kept"]
+            cells = one["face"], one["grade"], one["created"][:10], one["model"], one["masked"], one["photo_kept"]
             references.add_row(*(_cell(cell) for cell in cells))
         desk.console.print(head)
         desk.console.print(references)

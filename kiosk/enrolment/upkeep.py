@@ -187,10 +187,11 @@ def _tell_findings(desk: Desk, found: list[Finding], persons: int, most: int) ->
     for slug in dict.fromkeys(one.slug for one in found):
         some = [one for one in found if one.slug == slug]
         meaning = slugs.to_operator(slug, desk.settings.site.language)
-        table = Table(title=f"[bold]{len(some)}[/] × {slug}: {plain(meaning)}", title_justify="left", show_header=False)
+        table = Table(show_header=False)
         for one in some[:most]:
             points = "" if one.score is None else f"score {one.score:g}"
             table.add_row(plain(one.person), plain(one.other or one.detail), points)
+        desk.say(f"[bold]{len(some)} × {slug}[/] {plain(meaning)}")
         desk.console.print(table)
         if len(some) > most:
             desk.say(f"[dim]… and {len(some) - most} more; --all lists them[/]")
