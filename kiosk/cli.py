@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -116,6 +117,16 @@ def cloud(context: typer.Context) -> None:
     from kiosk.cloud.app import cloud as commands  # noqa: PLC0415 (only this command needs them all)
 
     sys.exit(commands(args=context.args, prog_name="kiosk cloud", standalone_mode=False))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def gallery(context: typer.Context) -> None:
+    """Enrol the people of this box, and look after them."""
+    # numpy reads it when it loads. A search waits for memory, not for cores: threads would mostly wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from kiosk.enrolment.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk gallery", standalone_mode=False))
 
 
 @app.command()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["guidance", "refusal", "portal", "cloud", "photo", "device", "setup"]
+Kind = Literal["guidance", "refusal", "portal", "cloud", "photo", "gallery", "device", "setup"]
 Language = Literal["en", "zh"]
 
 
@@ -122,6 +122,41 @@ TABLE: dict[str, Entry] = {
     "image_format_unknown": Entry("photo", _NOBODY, ("not a JPEG, PNG or BMP", "不是 JPEG、PNG 或 BMP")),
     "image_too_large": Entry("photo", _NOBODY, ("more pixels or bytes than allowed", "图片过大")),
     "image_too_small": Entry("photo", _NOBODY, ("short side under 64 px", "短边小于 64 像素")),
+    # Photos that are to be enrolled.
+    "no_face": Entry("photo", ("Look at the camera", "请看摄像头"), ("no face in the photo", "照片中没有人脸")),
+    "mask_worn": Entry("photo", ("Please take off your mask", "请摘下口罩"), ("a mask is worn", "佩戴了口罩")),
+    "grade_too_low": Entry("photo", _AGAIN, ("the picture is not good enough to be enrolled", "照片质量不足以登记")),
+    "face_too_coarse": Entry(
+        "photo", ("Come closer", "请靠近一些"), ("the eyes are closer together than enrolment asks for", "双眼间距小于登记要求")
+    ),
+    "same_photo": Entry("photo", _NOBODY, ("this photo of the person is enrolled already", "该人员的这张照片已登记")),
+    "enrolled_as_another": Entry(
+        "photo", ("Please see the staff", "请联系工作人员"), ("this face is enrolled as somebody else", "此人脸已登记为其他人员")
+    ),
+    "unlike_the_others": Entry("photo", _NOBODY, ("not the person of the other photos", "与该人员的其他照片不是同一人")),
+    "enough_photos": Entry("photo", _NOBODY, ("the person has as many photos as there may be", "该人员的照片已达上限")),
+    "photo_unreadable": Entry("photo", _NOBODY, ("the photo's file cannot be read", "无法读取照片文件")),
+    "embedding_invalid": Entry("photo", _NOBODY, ("not a direction in 128 dimensions", "不是有效的 128 维特征")),
+    # The gallery and what is found in it.
+    "similar_person": Entry("gallery", _NOBODY, ("two people hard to tell apart", "两人难以区分")),
+    "enrolled_twice": Entry("gallery", _NOBODY, ("two people who may be one", "两个人员可能是同一人")),
+    "too_few_photos": Entry("gallery", _NOBODY, ("fewer references than wanted: add photos", "参考照片不足，请补充")),
+    "reference_poor": Entry("gallery", _NOBODY, ("no good reference: take a better photo", "参考照片质量差，请重拍")),
+    "reference_masked": Entry("gallery", _NOBODY, ("references with a mask on: take them without", "参考照片佩戴口罩，请重拍")),
+    "model_expired": Entry("gallery", _NOBODY, ("references of another model: enrol again", "参考特征来自其他模型，请重新登记")),
+    "group_not_searched": Entry(
+        "gallery", _NOBODY, ("in no group that on_device.group_ids searches: never recognised", "不在被搜索的人员组中，无法识别")
+    ),
+    "gallery_missing": Entry("gallery", _NOBODY, ("there is no gallery", "找不到人员库")),
+    "id_unusable": Entry(
+        "gallery", _NOBODY, ("an id has up to 64 letters, digits and %@#&_-", "编号限 64 个字母、数字或 %@#&_-")
+    ),
+    "nothing_to_import": Entry("gallery", _NOBODY, ("there is nothing to import", "没有可导入的内容")),
+    "embeddings_unusable": Entry("gallery", _NOBODY, ("the file of embeddings cannot be used", "特征文件无法使用")),
+    "people_unusable": Entry("gallery", _NOBODY, ("the list of people cannot be used", "人员列表无法使用")),
+    "unconfirmed": Entry("gallery", _NOBODY, ("not confirmed: nothing was changed", "未确认，未作任何更改")),
+    "file_exists": Entry("gallery", _NOBODY, ("the file exists", "文件已存在")),
+    "file_unwritable": Entry("gallery", _NOBODY, ("the file cannot be written", "文件无法写入")),
     # Devices.
     "camera_missing": Entry("device", _OUT, ("the camera cannot be opened", "无法打开摄像头")),
     "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
