@@ -147,7 +147,7 @@ TABLE: dict[str, Entry] = {
     "group_not_searched": Entry(
         "gallery", _NOBODY, ("in no group that on_device.group_ids searches: never recognised", "不在被搜索的人员组中，无法识别")
     ),
-    "gallery_missing": Entry("gallery", _NOBODY, ("there is no gallery", "找不到人员库")),
+    "gallery_missing": Entry("gallery", _NOBODY, ("there is no gallery: enrol somebody first", "找不到本机人员库，请先登记人员")),
     "id_unusable": Entry(
         "gallery", _NOBODY, ("an id has up to 64 letters, digits and %@#&_-", "编号限 64 个字母、数字或 %@#&_-")
     ),
@@ -192,7 +192,6 @@ TABLE: dict[str, Entry] = {
     "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),
     "configuration_unknown_variable": Entry("setup", _NOBODY, ("an unknown KIOSK_ variable is set", "存在未知的 KIOSK_ 变量")),
     "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
-    "gallery_missing": Entry("setup", _NOBODY, ("there is no gallery: enrol somebody first", "找不到本机人员库，请先登记人员")),
     "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),

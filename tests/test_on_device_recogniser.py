@@ -13,7 +13,8 @@ from kiosk import slugs
 from kiosk.domain import Match, NonMatch
 from kiosk.errors import ContractViolation, KioskError, Transient, Unauthorised
 from kiosk.recognition.on_device.calibration import least_score
-from kiosk.recognition.on_device.gallery import CURRENT, Gallery
+from kiosk.recognition.on_device.enrolled import CURRENT
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 from kiosk.settings import OnDeviceSettings
 from tests.portal_stage import enrol, probe_of, seen
