@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -135,7 +136,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
     try:
         yield beside.with_name(f"{beside.name}.{os.getpid()}.partial")
     finally:
-        for left in beside.parent.glob(f"{beside.name}.*.partial*"):
+        for left in beside.parent.glob(f"{glob.escape(beside.name)}.*.partial*"):
             pid = left.name.removeprefix(f"{beside.name}.").partition(".")[0]
             if pid == str(os.getpid()) or not Path("/proc", pid).exists():
                 left.unlink(missing_ok=True)
