@@ -52,12 +52,12 @@ class Server:
         self.port = int(self.process.stdout.readline())
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         self.good()
-        self.size_at_first = self.size("VmRSS")
+        self.size_at_first = self.peak()
 
-    def size(self, which: str) -> int:
-        """Bytes."""
+    def peak(self) -> int:
+        """Bytes of memory, the most it ever had."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{which}:"))
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
     def ask(self, path: str, headers: dict[str, str], body: bytes = b"", method: str = "POST") -> tuple[int, Any]:
         """The status and the JSON; a connection that the server has given up is made anew."""
