@@ -123,13 +123,14 @@ async def sandbox(
     bucket: str = BUCKET,
     wall: Callable[[], float] = time.time,
     fetcher: Fetcher | None = None,
+    for_seconds: float = 60,
 ) -> AsyncIterator[int]:
     """A real server on a free port."""
     app = create_app(eye or Eye(), keys, APPID, bucket, wall, fetcher)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(serve(app, "127.0.0.1", 0, port.set_result))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(for_seconds):
             yield await port
     finally:
         server.cancel()
