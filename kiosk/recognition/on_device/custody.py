@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ def check(store: Store, seal: Seal) -> None:
 
 def backup(store: Store, to: Path) -> None:
     """A file of its own, which is whole and on disk under its name, or not there at all."""
-    with scratch(to) as partial:
+    with _scratch(to) as partial:
         with closing(Store(partial)) as copy:
             copy.take(store)
             copy.check()
@@ -88,7 +89,7 @@ def restore(path: Path, key: bytes | KeyFile, backup_file: Path, backup_key: byt
     """As `Gallery.restore` says. `now`: Unix milliseconds."""
     if not backup_file.is_file():
         raise GalleryError("gallery_unreadable", f"{backup_file} is no file")
-    with scratch(path) as work, closing(Store(work)) as copy:
+    with _scratch(path) as work, closing(Store(work)) as copy:
         copy.take(backup_file)
         seal = _seal(copy, backup_key)
         check(copy, seal)
@@ -130,14 +131,15 @@ def _seal(store: Store, key: bytes | KeyFile) -> Seal:
 
 
 @contextmanager
-def scratch(beside: Path) -> Iterator[Path]:
-    """A file to work in, of which nothing stays."""
-    work = beside.with_name(f"{beside.name}.{os.getpid()}.partial")
+def _scratch(beside: Path) -> Iterator[Path]:
+    """A file to work in, of which nothing stays, nor of those that a process now dead has left."""
     try:
-        yield work
+        yield beside.with_name(f"{beside.name}.{os.getpid()}.partial")
     finally:
-        for end in ("", "-wal", "-shm", "-journal"):
-            work.with_name(work.name + end).unlink(missing_ok=True)
+        for left in beside.parent.glob(f"{glob.escape(beside.name)}.*.partial*"):
+            pid = left.name.removeprefix(f"{beside.name}.").partition(".")[0]
+            if pid == str(os.getpid()) or not Path("/proc", pid).exists():
+                left.unlink(missing_ok=True)
 
 
 def _all(store: Store, statement: str) -> Iterator[list[Row]]:

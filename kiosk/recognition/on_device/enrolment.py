@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.deletions import Ledger
@@ -61,10 +62,6 @@ class Enrolment:
     def groups(self) -> list[Group]:
         return self._register.groups()
 
-    @property
-    def group_count(self) -> int:
-        return self._register.count_groups()
-
     def group(self, group_id: str) -> Group:
         group = self._register.group(group_id)
         if group is None:
@@ -78,7 +75,7 @@ class Enrolment:
             if self._register.group(group_id):
                 raise GalleryRefusal(Why.GROUP_EXISTS)
             self._check_name(name)
-            if self.group_count >= limits.groups:
+            if self._register.count_groups() >= limits.groups:
                 raise GalleryRefusal(Why.TOO_MANY_GROUPS)
             group = Group(group_id, name, self._now(), tag, tuple(fields), consent)
             self._register.add_group(group)
@@ -94,10 +91,7 @@ class Enrolment:
     def update_group(self, group_id: str, *, tag: str | None = None, consent: Consent | Unchanged = UNCHANGED) -> None:
         """A tag of None stays as it is."""
         with self.together():
-            group = self.group(group_id)
-            tag = group.tag if tag is None else tag
-            consent = group.consent if consent is UNCHANGED else consent
-            self._register.change_group(replace(group, tag=tag, consent=consent))
+            self._register.change_group(replace(self.group(group_id), **_given(tag=tag, consent=consent)))
 
     def delete_group(self, group_id: str, why: str = "") -> None:
         """Persons who are in no other group go with it."""
@@ -118,10 +112,6 @@ class Enrolment:
 
     # Persons
 
-    @property
-    def person_count(self) -> int:
-        return self._register.count_persons()
-
     def person(self, person_id: str) -> Person:
         with self._reading():
             return next(self._register.persons([self._person_number(person_id)]))
@@ -131,7 +121,7 @@ class Enrolment:
         if self._register.person_number(person_id) is not None:
             raise GalleryRefusal(Why.PERSON_EXISTS)
         groups = [self._register.group(group_id) for group_id in dict.fromkeys(group_ids)]
-        if self.group_count + groups.count(None) > limits.groups:
+        if self._register.count_groups() + groups.count(None) > limits.groups:
             raise GalleryRefusal(Why.TOO_MANY_GROUPS)
         if any(group.persons >= limits.persons for group in groups if group):
             raise GalleryRefusal(Why.TOO_MANY_PERSONS)
@@ -164,11 +154,8 @@ class Enrolment:
     ) -> None:
         """A name, tag or gender of None stays as it is."""
         with self.together():
-            person = self.person(person_id)
-            name, tag = person.name if name is None else name, person.tag if tag is None else tag
-            gender = person.gender if gender is None else gender
-            consent = person.consent if consent is UNCHANGED else consent
-            self._register.change_person(replace(person, name=name, tag=tag, gender=gender, consent=consent))
+            changes = _given(name=name, tag=tag, gender=gender, consent=consent)
+            self._register.change_person(replace(self.person(person_id), **changes))
 
     def delete_person(self, person_id: str, why: str = "") -> None:
         with self.together():
@@ -222,10 +209,6 @@ class Enrolment:
             return False if False in said else True if True in said else None
 
     # Faces
-
-    def __len__(self) -> int:
-        """How many faces there are."""
-        return self._register.count_faces()
 
     def new_face(self, seen: AnalysedFace, tag: str = "", photo: bytes | None = None) -> NewFace:
         """One with an id of its own, not yet anybody's; keeps `photo` only if photos are kept.
@@ -302,6 +285,11 @@ class Enrolment:
     def _now(self) -> int:
         """Unix milliseconds."""
         return round(1000 * self._wall())
+
+
+def _given(*, consent: Consent | Unchanged, **values: object) -> dict[str, Any]:
+    given = {name: value for name, value in values.items() if value is not None}
+    return given if consent is UNCHANGED else {**given, "consent": consent}
 
 
 def _unit(embedding: bytes | None) -> bytes:

@@ -84,6 +84,18 @@ class Gallery(Enrolment):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def __len__(self) -> int:
+        """How many faces there are."""
+        return self._register.count_faces()
+
+    @property
+    def person_count(self) -> int:
+        return self._register.count_persons()
+
+    @property
+    def group_count(self) -> int:
+        return self._register.count_groups()
+
     # Likeness
 
     def search(

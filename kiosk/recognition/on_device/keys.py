@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import glob
 import hashlib
 import os
 import secrets
@@ -76,7 +77,7 @@ class KeyFile:
         """Makes the next key ready; only with the gallery locked. Raises GalleryError `gallery_unwritable`."""
         if self.path.parent == _credentials() or not os.access(self.path.parent, os.W_OK):
             raise GalleryError("gallery_unwritable", f"{self.path} cannot be replaced: name a file for the new key")
-        for stale in self.path.parent.glob(f"{self.path.name}.{'[0-9a-f]' * 16}"):
+        for stale in self.path.parent.glob(f"{glob.escape(self.path.name)}.{'[0-9a-f]' * 16}"):
             stale.unlink()  # of changes that were cut short before the gallery went over
         _write(self._beside(key_id(key)), key)
 
