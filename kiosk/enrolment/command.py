@@ -20,7 +20,7 @@ from kiosk.errors import ConfigurationError, KioskError, did_you_mean
 from kiosk.eye.photos import PhotoEye
 from kiosk.recognition.on_device.enrolled import Consent, Group, Person
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.keys import KeyFile, create_key
+from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.settings import Settings
 
@@ -58,8 +58,7 @@ class Desk:
         new = not self.path.is_file()
         if new and not create:
             raise KioskError("gallery_missing", f"{self.path}; `kiosk gallery init` makes one")
-        if new and not self.key_file.path.exists():
-            create_key(self.key_file.path)
+        self.key_file.read_or_create(self.path)
         gallery = Gallery.open(self.path, self.key_file, keep_photos=self.settings.on_device.keep_photos)
         if new:
             self.aside.print(f"new gallery: {plain(str(self.path))}", soft_wrap=True)

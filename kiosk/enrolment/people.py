@@ -45,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(
     group: Annotated[list[str] | None, typer.Option("--group", "-g", help="Only who is in it; may be repeated.")] = None,
     sort: Annotated[Sort, typer.Option(help="By what.")] = "person",
+    most: Annotated[int, typer.Option("--most", min=1, help="So many rows; JSON always has all.")] = 1000,
     as_json: Json = False,
     config: Config = None,
     overrides: Overrides = None,
@@ -60,12 +61,14 @@ def list_(
         table = Table(title=f"{len(rows)} enrolled", title_justify="left")
         for heading in ("person", "name", "groups", "cloud", "photos", "grade", "since"):
             table.add_column(heading, justify="right" if heading in {"photos", "grade"} else "left", overflow="fold")
-        for row in rows:
+        for row in rows[:most]:
             grade = "" if row["grade"] is None else str(row["grade"])
             groups_text = plain(", ".join(row["groups"]))
             cells = plain(row["person"]), plain(row["name"]), groups_text, row["may_leave"], str(row["faces"]), grade
             table.add_row(*cells, row["created"][:10])
         desk.console.print(table)
+        if len(rows) > most:
+            desk.say(f"[dim]… and {len(rows) - most} more; --most {len(rows)} lists them[/]")
 
 
 def show(person: PersonId, as_json: Json = False, config: Config = None, overrides: Overrides = None) -> None:

@@ -85,7 +85,7 @@ def cards(gallery: Gallery, people: Sequence[Person], marks: Mapping[str, Sequen
         yield Card(
             row_of(gallery, person),
             _picture(gallery, person),
-            _initials(person.name or person.person_id),
+            initials(person.name or person.person_id),
             int.from_bytes(hue) % 360,
             marks.get(person.person_id, ()),
         )
@@ -100,7 +100,7 @@ def _picture(gallery: Gallery, person: Person) -> str:
     return ""
 
 
-def _initials(name: str) -> str:
+def initials(name: str) -> str:
     """Of the first and the last word; of one word its first two letters, a Chinese name's last two."""
     words = name.split() or ["?"]
     if len(words) > 1:
