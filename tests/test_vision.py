@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -21,6 +22,7 @@ from kiosk.errors import CameraError, PhotoRejected, ProbeRejected
 from kiosk.eye import messages
 from kiosk.processor import runs_mediapipe
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
+from kiosk.vision import models
 from kiosk.vision.annotate import draw
 from kiosk.vision.assessor import Assessor, load
 from kiosk.vision.examiner import Examination, Examiner
@@ -377,6 +379,19 @@ def test_a_frame_with_faces_is_drawn_and_left_as_it_was(examiner: Examiner, peop
 def test_missing_models_are_named(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="model_missing"):
         _examiner(tmp_path)
+
+
+def test_the_manifest_is_read_once_and_before_threads_begin(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, readers = models.read_manifest, []
+
+    def read(text: str) -> tuple[models.Model, ...]:
+        readers.append(threading.current_thread())
+        return whole(text)
+
+    models.manifest.cache_clear()
+    monkeypatch.setattr(models, "read_manifest", read)
+    load(models_dir, EyeSettings(landmarker="litert"), (320,), embed=True).landmarker.close()
+    assert readers == [threading.current_thread()]
 
 
 def test_a_missing_system_library_is_named(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

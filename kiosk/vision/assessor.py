@@ -55,6 +55,8 @@ class Networks(NamedTuple):
 def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, embed: bool, mask: bool) -> Networks:
     """Loads the models side by side. Raises CameraError `model_missing`, `model_invalid` or `system_incomplete`."""
     cv2.setNumThreads(eye.threads)
+    # Before the threads begin: where two of them make msgspec look at the same new types at once, it crashes.
+    models.manifest()
     with ThreadPoolExecutor() as pool:
         landmarker = pool.submit(lambda: landmarks.load(models.path(models_dir, "landmarks"), eye.landmarker, eye.threads))
         embedder = pool.submit(lambda: Embedder(models.path(models_dir, "embedding"))) if embed else None
