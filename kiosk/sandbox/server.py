@@ -5,140 +5,220 @@ One port serves both generations: the older interfaces below `/face/`, the curre
 
 from __future__ import annotations
 
+import asyncio
+import random
+import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from kiosk import http_server
 from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.tencent.codes import LEGACY
 from kiosk.recognition.tencent.signing import Credentials
-from kiosk.sandbox.iai.desk import MAX_POST, refuse
+from kiosk.sandbox.clock import Clock
+from kiosk.sandbox.doors import UNKNOWN, Door, Trouble, doors
+from kiosk.sandbox.faults import (
+    NOTHING,
+    Arrears,
+    Drop,
+    End,
+    HalfJson,
+    Html,
+    Lost,
+    Met,
+    Offline,
+    Reset,
+    Script,
+    Slow,
+    Status,
+    Truncated,
+)
 from kiosk.sandbox.iai.desk import Desk as CurrentDesk
+from kiosk.sandbox.iai.desk import Said
 from kiosk.sandbox.iai.gate import Sent
 from kiosk.sandbox.legacy.desk import Desk as OldDesk
 from kiosk.sandbox.legacy.desk import envelope
 from kiosk.sandbox.legacy.gate import Gate
-from kiosk.sandbox.refusals import Refused
+from kiosk.sandbox.pace import Pace
+from kiosk.sandbox.records import Call, Records, request_id
+from kiosk.sandbox.wire import Headers, Room, Wire
 from kiosk.settings import is_loopback
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-log = structlog.get_logger()
+ANSWER_WITHIN = 20.0
+"""Seconds of work on one call, waiting for a free eye included."""
+Span = tuple[float, float]
+AT_WORK = 64
+"""Calls worked on at the same time; whoever comes then is told to slow down."""
+MOST_HELD = 256_000_000
+"""Bytes of all requests in hand."""
+_JSON = b"application/json"
+"""Without a charset: with one, the vendor's own packages take a failure for a success."""
+_HTML = b"text/html; charset=utf-8"
+_PORTAL = b"<!doctype html><title>Welcome</title><p>Please sign in to use this network.</p>"
 
 
 def create_app(
-    analyser: PhotoAnalyser, credentials: Credentials, appid: str, bucket: str, wall: Callable[[], float] = time.time
-) -> Starlette:
-    """Both generations of interfaces for one account, over one gallery in memory.
+    analyser: PhotoAnalyser,
+    credentials: Credentials,
+    appid: str,
+    bucket: str,
+    wall: Callable[[], float] = time.time,
+    *,
+    gallery: Gallery | None = None,
+    latency: Span = (0.0, 0.0),
+    qps: int | None = None,
+    at_work: int = AT_WORK,
+) -> Sandbox:
+    """Both generations of interfaces for one account, over one gallery: by default one in memory.
 
     An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
-    token accept calls with that token only, of the current interfaces.
+    token accept calls with that token only, of the current interfaces. `latency`: seconds that answers take longer,
+    from – to; `qps`: calls of each interface in a second.
     """
-    gallery = Gallery(wall)
-    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall))
-    current = CurrentDesk(analyser, gallery, credentials, wall)
-    return Starlette(
-        routes=[
-            *(Route(f"/face/{name}", _old(name, old), methods=["POST"]) for name in old.interfaces),
-            Route("/", _current(current), methods=_METHODS),
-        ],
-        middleware=[Middleware(_OriginForm)],
-        exception_handlers={HTTPException: _unknown, Exception: _broken},
-    )
+    clock = Clock(wall)
+    gallery = gallery or Gallery(wall)
+    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, clock.now))
+    current = CurrentDesk(analyser, gallery, credentials, clock.now)
+    return Sandbox(doors(old, current), gallery, clock, latency, Pace(qps), at_work)
 
 
-async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], None]) -> None:
+async def serve(app: Sandbox, host: str, port: int, ready: Callable[[int], None], tls: ssl.SSLContext | None = None) -> None:
     """Serves until cancelled; calls `ready` with the port once it listens (`port` 0: any free one).
 
-    Plain HTTP, hence loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
+    Without `tls` on loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
     """
-    if not is_loopback(host):
-        raise ConfigurationError("configuration_invalid", f"the sandbox takes faces unencrypted: loopback only, not '{host}'")
-    await http_server.serve(app, host, port, ready)
+    if tls is None and not is_loopback(host):
+        raise ConfigurationError("configuration_invalid", f"without --tls faces come unencrypted: loopback only, not '{host}'")
+    await http_server.serve(app, host, port, ready, tls=tls, date=False)
 
 
-class _OriginForm:
-    """Takes requests as proxies get them, with the whole address for a path."""
+class Sandbox:
+    """An ASGI application for `kiosk.http_server`. Event loop only.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    No framework's request and response objects: they would take a third of a small call's time.
+    """
+
+    def __init__(
+        self, doors: Mapping[str, Door], gallery: Gallery, clock: Clock, latency: Span, pace: Pace, at_work: int
+    ) -> None:
+        self._doors = doors
+        self._latency = latency
+        self._pace = pace
+        self._most_at_work = at_work
+        self._at_work = 0
+        self._room = Room(MOST_HELD)
+        self.gallery = gallery
+        self.clock = clock
+        self.script = Script()
+        self.records = Records()
+        self.interfaces = tuple(name for door in doors.values() for name in door.interfaces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(("http://", "https://")):
-            scope = {**scope, "path": urlsplit(scope["path"]).path or "/"}
-        await self._app(scope, receive, send)
-
-
-def _old(name: str, desk: OldDesk) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        started = time.monotonic()
-        code, body = await desk.answer(name, request)
-        _log(name, code, started)
-        return _json(body)
-
-    return endpoint
-
-
-def _current(desk: CurrentDesk) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        started = time.monotonic()
-        headers = dict(request.headers)
+        wire = Wire(scope, receive, send, self._room)
+        path = scope["path"]
+        # Proxies get the whole address for a path.
+        door = self._doors.get(path if path.startswith("/") else urlsplit(path).path or "/")
+        if door is None or scope["method"] not in door.methods:
+            await wire.answer(404 if door is None else 405, self._headers(_JSON), envelope(3, "no such interface", {}))
+            return
         try:
-            body = await _body(request)
-        except Refused as refusal:
-            said = refuse(refusal, headers)
-        else:
-            query = request.scope["query_string"].decode("latin-1")
-            said = await desk.answer(Sent(request.method, query, headers, body))
-        _log(said.action, said.code or 0, started)
-        return _json(said.body)
+            await self._serve(door, scope, wire)
+        finally:
+            wire.let_go()
 
-    return endpoint
+    async def _serve(self, door: Door, scope: Scope, wire: Wire) -> None:
+        begun = time.perf_counter()
+        sent, trouble = await _read(door, scope, wire)
+        name = door.interface(sent)
+        met = self.script.meet(name) if trouble is None and name != UNKNOWN else NOTHING
+        try:
+            if trouble is None:
+                told = await self._meet(door, sent, name, met, wire)
+            else:
+                told = door.refuse(sent, trouble)
+                await wire.answer(200, self._headers(_JSON), told.body)
+        except Exception:
+            # The server under us logs what is unforeseen with its traceback; the caller is told nothing of it.
+            told = door.refuse(sent, Trouble.BROKEN)
+            if not wire.begun:
+                await wire.answer(500, self._headers(_JSON), told.body)
+            self._note(name, told, begun, wire, met)
+            raise
+        self._note(name, told, begun, wire, met)
+
+    async def _meet(self, door: Door, sent: Sent, name: str, met: Met, wire: Wire) -> Said:
+        """Gives the answer, or what comes of it."""
+        self.clock.shift_this_call(met.shift)
+        match met.end:
+            case Drop() | Reset() | Status() | Html() as lost:
+                if lost.carried_out:
+                    await self._work(door, sent, name)
+                await self._pause(met.delay)
+                await self._lose(lost, wire)
+                return Said(b"{}", name, lost.kind)
+            case Arrears():
+                said = door.refuse(sent, Trouble.ARREARS)
+            case Offline():
+                said = door.refuse(sent, Trouble.OFFLINE)
+            case _:
+                said = await self._work(door, sent, name)
+        await self._pause(met.delay)
+        await self._tell(said, met.end, wire)
+        return said
+
+    async def _work(self, door: Door, sent: Sent, name: str) -> Said:
+        if self._at_work >= self._most_at_work or not self._pace.admits(name, time.monotonic()):
+            return door.refuse(sent, Trouble.BUSY)
+        self._at_work += 1
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await door.answer(sent)
+        except TimeoutError:
+            return door.refuse(sent, Trouble.LATE)
+        finally:
+            self._at_work -= 1
+
+    async def _pause(self, delay: float) -> None:
+        seconds = delay + random.uniform(*self._latency)  # noqa: S311 (no secret)
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _tell(self, said: Said, end: End | None, wire: Wire) -> None:
+        headers = self._headers(_JSON)
+        match end:
+            case Truncated():
+                await wire.answer_half(headers, said.body)
+            case HalfJson():
+                await wire.answer(200, headers, said.body[: len(said.body) // 2])
+            case Slow(seconds=seconds):
+                await wire.answer_slowly(headers, said.body, seconds)
+            case _:
+                await wire.answer(200, headers, said.body)
+
+    async def _lose(self, lost: Lost, wire: Wire) -> None:
+        match lost:
+            case Status(status=status):
+                await wire.answer(status, self._headers(_HTML), b"<!doctype html><title>%d</title>" % status)
+            case Html():
+                await wire.answer(200, self._headers(_HTML), _PORTAL)
+            case _:
+                await wire.hang_up(reset=isinstance(lost, Reset))
+
+    def _note(self, name: str, told: Said, begun: float, wire: Wire, met: Met) -> None:
+        milliseconds = round(1000 * (time.perf_counter() - begun), 1)
+        code, request = told.code or "0", request_id(told.body)
+        self.records.note(Call(time.time(), name, code, milliseconds, request, wire.received, wire.sent, met.kinds))
+
+    def _headers(self, kind: bytes) -> Headers:
+        return (b"content-type", kind), (b"date", self.clock.date())
 
 
-async def _body(request: Request) -> bytes:
-    """Raises Refused where it is larger than the vendor takes, or never came."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_POST:
-                raise Refused("RequestSizeLimitExceeded")
-    except ClientDisconnect as error:
-        raise Refused("InvalidRequest", "the caller hung up") from error
-    return bytes(body)
-
-
-def _log(interface: str, code: int | str, started: float) -> None:
-    log.info("sandbox_request", interface=interface, code=code, milliseconds=round(1000 * (time.monotonic() - started), 1))
-
-
-def _json(body: bytes, status: int = 200) -> Response:
-    # No charset: with one, the vendor's own packages take a failure for a success.
-    return Response(body, status, media_type="application/json")
-
-
-async def _unknown(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _json(envelope(3, "no such interface", {}), error.status_code)
-
-
-async def _broken(request: Request, __: Exception) -> Response:
-    """What is unforeseen is logged by the server with its traceback and tells the caller nothing."""
-    if request.url.path == "/":
-        return _json(refuse(Refused("InternalError"), dict(request.headers)).body, 500)
-    return _json(envelope(213, LEGACY[213].meaning, {}), 500)
+async def _read(door: Door, scope: Scope, wire: Wire) -> tuple[Sent, Trouble | None]:
+    """What was sent, and what is wrong with how it came. Of a header that comes twice the first counts."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+    body, trouble = await wire.body(door.most)
+    return Sent(scope["method"], scope["query_string"].decode("latin-1"), headers, body), trouble
