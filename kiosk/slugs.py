@@ -112,6 +112,9 @@ TABLE: dict[str, Entry] = {
     "image_format_unknown": Entry("photo", _NOBODY, ("not a JPEG, PNG or BMP", "不是 JPEG、PNG 或 BMP")),
     "image_too_large": Entry("photo", _NOBODY, ("more pixels or bytes than allowed", "图片过大")),
     "image_too_small": Entry("photo", _NOBODY, ("short side under 64 px", "短边小于 64 像素")),
+    "picture_not_fetched": Entry(
+        "photo", _NOBODY, ("the address is not on the list, or gave no picture in time", "图片地址不在允许列表中，或下载失败")
+    ),
     # Devices.
     "camera_missing": Entry("device", _OUT, ("the camera cannot be opened", "无法打开摄像头")),
     "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
@@ -139,6 +142,7 @@ TABLE: dict[str, Entry] = {
     "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
     "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
+    "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
     "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
 }

@@ -10,7 +10,6 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
@@ -21,6 +20,7 @@ from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.clock import Clock
 from kiosk.sandbox.doors import UNKNOWN, Door, Trouble, doors
+from kiosk.sandbox.exchange import Exchange, Headers, Room
 from kiosk.sandbox.faults import (
     NOTHING,
     Arrears,
@@ -45,7 +45,6 @@ from kiosk.sandbox.legacy.desk import envelope
 from kiosk.sandbox.legacy.gate import Gate
 from kiosk.sandbox.pace import Pace
 from kiosk.sandbox.records import Call, Records, request_id
-from kiosk.sandbox.wire import Headers, Room, Wire
 from kiosk.settings import is_loopback
 
 ANSWER_WITHIN = 20.0
@@ -80,7 +79,7 @@ def create_app(
     from – to; `qps`: calls of each interface in a second.
     """
     clock = Clock(wall)
-    gallery = gallery or Gallery(wall)
+    gallery = Gallery(wall) if gallery is None else gallery
     old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, clock.now))
     current = CurrentDesk(analyser, gallery, credentials, clock.now)
     return Sandbox(doors(old, current), gallery, clock, latency, Pace(qps), at_work)
@@ -118,39 +117,39 @@ class Sandbox:
         self.interfaces = tuple(name for door in doors.values() for name in door.interfaces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wire = Wire(scope, receive, send, self._room)
-        path = scope["path"]
-        # Proxies get the whole address for a path.
-        door = self._doors.get(path if path.startswith("/") else urlsplit(path).path or "/")
+        exchange = Exchange(scope, receive, send, self._room)
+        door = self._doors.get(scope["path"])
         if door is None or scope["method"] not in door.methods:
-            await wire.answer(404 if door is None else 405, self._headers(_JSON), envelope(3, "no such interface", {}))
+            status = 404 if door is None else 405
+            await exchange.answer(status, self._headers(_JSON), envelope(3, "no such interface", {}))
+            self._note(UNKNOWN, Said(b"{}", UNKNOWN, f"http_{status}"), time.perf_counter(), exchange, NOTHING)
             return
         try:
-            await self._serve(door, scope, wire)
+            await self._serve(door, scope, exchange)
         finally:
-            wire.let_go()
+            exchange.let_go()
 
-    async def _serve(self, door: Door, scope: Scope, wire: Wire) -> None:
+    async def _serve(self, door: Door, scope: Scope, exchange: Exchange) -> None:
         begun = time.perf_counter()
-        sent, trouble = await _read(door, scope, wire)
+        sent, trouble = await _read(door, scope, exchange)
         name = door.interface(sent)
         met = self.script.meet(name) if trouble is None and name != UNKNOWN else NOTHING
         try:
             if trouble is None:
-                told = await self._meet(door, sent, name, met, wire)
+                told = await self._meet(door, sent, name, met, exchange)
             else:
                 told = door.refuse(sent, trouble)
-                await wire.answer(200, self._headers(_JSON), told.body)
+                await exchange.answer(200, self._headers(_JSON), told.body)
         except Exception:
             # The server under us logs what is unforeseen with its traceback; the caller is told nothing of it.
             told = door.refuse(sent, Trouble.BROKEN)
-            if not wire.begun:
-                await wire.answer(500, self._headers(_JSON), told.body)
-            self._note(name, told, begun, wire, met)
+            if not exchange.begun:
+                await exchange.answer(500, self._headers(_JSON), told.body)
+            self._note(name, told, begun, exchange, met)
             raise
-        self._note(name, told, begun, wire, met)
+        self._note(name, told, begun, exchange, met)
 
-    async def _meet(self, door: Door, sent: Sent, name: str, met: Met, wire: Wire) -> Said:
+    async def _meet(self, door: Door, sent: Sent, name: str, met: Met, exchange: Exchange) -> Said:
         """Gives the answer, or what comes of it."""
         self.clock.shift_this_call(met.shift)
         match met.end:
@@ -158,7 +157,7 @@ class Sandbox:
                 if lost.carried_out:
                     await self._work(door, sent, name)
                 await self._pause(met.delay)
-                await self._lose(lost, wire)
+                await self._lose(lost, exchange)
                 return Said(b"{}", name, lost.kind)
             case Arrears():
                 said = door.refuse(sent, Trouble.ARREARS)
@@ -167,7 +166,7 @@ class Sandbox:
             case _:
                 said = await self._work(door, sent, name)
         await self._pause(met.delay)
-        await self._tell(said, met.end, wire)
+        await self._tell(said, met.end, exchange)
         return said
 
     async def _work(self, door: Door, sent: Sent, name: str) -> Said:
@@ -187,38 +186,38 @@ class Sandbox:
         if seconds:
             await asyncio.sleep(seconds)
 
-    async def _tell(self, said: Said, end: End | None, wire: Wire) -> None:
+    async def _tell(self, said: Said, end: End | None, exchange: Exchange) -> None:
         headers = self._headers(_JSON)
         match end:
             case Truncated():
-                await wire.answer_half(headers, said.body)
+                await exchange.answer_half(headers, said.body)
             case HalfJson():
-                await wire.answer(200, headers, said.body[: len(said.body) // 2])
+                await exchange.answer(200, headers, said.body[: len(said.body) // 2])
             case Slow(seconds=seconds):
-                await wire.answer_slowly(headers, said.body, seconds)
+                await exchange.answer_slowly(headers, said.body, seconds)
             case _:
-                await wire.answer(200, headers, said.body)
+                await exchange.answer(200, headers, said.body)
 
-    async def _lose(self, lost: Lost, wire: Wire) -> None:
+    async def _lose(self, lost: Lost, exchange: Exchange) -> None:
         match lost:
             case Status(status=status):
-                await wire.answer(status, self._headers(_HTML), b"<!doctype html><title>%d</title>" % status)
+                await exchange.answer(status, self._headers(_HTML), b"<!doctype html><title>%d</title>" % status)
             case Html():
-                await wire.answer(200, self._headers(_HTML), _PORTAL)
+                await exchange.answer(200, self._headers(_HTML), _PORTAL)
             case _:
-                await wire.hang_up(reset=isinstance(lost, Reset))
+                await exchange.hang_up(reset=isinstance(lost, Reset))
 
-    def _note(self, name: str, told: Said, begun: float, wire: Wire, met: Met) -> None:
+    def _note(self, name: str, told: Said, begun: float, exchange: Exchange, met: Met) -> None:
         milliseconds = round(1000 * (time.perf_counter() - begun), 1)
         code, request = told.code or "0", request_id(told.body)
-        self.records.note(Call(time.time(), name, code, milliseconds, request, wire.received, wire.sent, met.kinds))
+        self.records.note(Call(time.time(), name, code, milliseconds, request, exchange.received, exchange.sent, met.kinds))
 
     def _headers(self, kind: bytes) -> Headers:
         return (b"content-type", kind), (b"date", self.clock.date())
 
 
-async def _read(door: Door, scope: Scope, wire: Wire) -> tuple[Sent, Trouble | None]:
+async def _read(door: Door, scope: Scope, exchange: Exchange) -> tuple[Sent, Trouble | None]:
     """What was sent, and what is wrong with how it came. Of a header that comes twice the first counts."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
-    body, trouble = await wire.body(door.most)
+    body, trouble = await exchange.body(door.most)
     return Sent(scope["method"], scope["query_string"].decode("latin-1"), headers, body), trouble

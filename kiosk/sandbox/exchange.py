@@ -26,7 +26,7 @@ class Room:
         self.held = 0
 
 
-class Wire:
+class Exchange:
     """Of one request; for its task alone. It reaches below HTTP, so it needs a connection of `kiosk.http_server`.
 
     `received` and `sent`: bytes of the bodies so far; `begun`: the caller has some of an answer.
