@@ -10,6 +10,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.signing import Credentials
+from kiosk.sandbox.census import Census, census
 from kiosk.sandbox.clock import Clock
 from kiosk.sandbox.doors import UNKNOWN, Door, Trouble, doors
 from kiosk.sandbox.exchange import Exchange, Headers, Room
@@ -37,6 +39,7 @@ from kiosk.sandbox.faults import (
     Status,
     Truncated,
 )
+from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.iai.desk import Desk as CurrentDesk
 from kiosk.sandbox.iai.desk import Said
 from kiosk.sandbox.iai.gate import Sent
@@ -50,7 +53,7 @@ from kiosk.settings import is_loopback
 ANSWER_WITHIN = 20.0
 """Seconds of work on one call, waiting for a free eye included."""
 Span = tuple[float, float]
-AT_WORK = 64
+WORK_PER_EYE = 16
 """Calls worked on at the same time; whoever comes then is told to slow down."""
 MOST_HELD = 256_000_000
 """Bytes of all requests in hand."""
@@ -68,9 +71,10 @@ def create_app(
     wall: Callable[[], float] = time.time,
     *,
     gallery: Gallery | None = None,
+    fetcher: Fetcher | None = None,  # noqa: ARG001 (the desks do not take it yet)
     latency: Span = (0.0, 0.0),
     qps: int | None = None,
-    at_work: int = AT_WORK,
+    at_work: int = 4 * WORK_PER_EYE,
 ) -> Sandbox:
     """Both generations of interfaces for one account, over one gallery: by default one in memory.
 
@@ -114,6 +118,8 @@ class Sandbox:
         self.clock = clock
         self.script = Script()
         self.records = Records()
+        for name in Census._fields:
+            self.records.watch(name, f"Enrolled {name}.", partial(_count, gallery, name))
         self.interfaces = tuple(name for door in doors.values() for name in door.interfaces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -221,3 +227,7 @@ async def _read(door: Door, scope: Scope, exchange: Exchange) -> tuple[Sent, Tro
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
     body, trouble = await exchange.body(door.most)
     return Sent(scope["method"], scope["query_string"].decode("latin-1"), headers, body), trouble
+
+
+def _count(gallery: Gallery, name: str) -> int:
+    return int(getattr(census(gallery), name))

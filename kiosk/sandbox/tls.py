@@ -81,8 +81,8 @@ def _make(kept: Certificate, host: str) -> None:
     server = server.add_extension(whose, critical=False)
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(kept.chain_file, server.sign(authority_key, hashes.SHA256()).public_bytes(pem) + private)
-    _write(kept.ca_file, authority.sign(authority_key, hashes.SHA256()).public_bytes(pem))
+    _write(kept.chain_file, server.sign(authority_key, hashes.SHA256()).public_bytes(pem) + private, 0o600)
+    _write(kept.ca_file, authority.sign(authority_key, hashes.SHA256()).public_bytes(pem), 0o644)
 
 
 def _begun(issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -123,9 +123,9 @@ def _name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _write(file: Path, pem: bytes) -> None:
-    """Whole or not at all, and for the owner's eyes."""
+def _write(file: Path, pem: bytes, mode: int) -> None:
+    """Whole or not at all."""
     new = file.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
         stream.write(pem)
     new.replace(file)
