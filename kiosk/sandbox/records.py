@@ -62,7 +62,6 @@ class Records:
             "kiosk_sandbox_call_seconds", "Time of one call.", ["interface"], buckets=_SECONDS, registry=registry
         )
         self._faults = Counter("kiosk_sandbox_faults_total", "Faults injected, by kind.", ["kind"], registry=registry)
-        self._at_work = Gauge("kiosk_sandbox_at_work", "Calls being answered.", registry=registry)
 
     def watch(self, name: str, meaning: str, count: Callable[[], int]) -> None:
         """A gauge that asks `count` whenever it is read."""

@@ -69,9 +69,9 @@ def create_app(
     appid: str,
     bucket: str,
     wall: Callable[[], float] = time.time,
+    fetcher: Fetcher | None = None,  # noqa: ARG001 (the desks do not take it yet)
     *,
     gallery: Gallery | None = None,
-    fetcher: Fetcher | None = None,  # noqa: ARG001 (the desks do not take it yet)
     latency: Span = (0.0, 0.0),
     qps: int | None = None,
     at_work: int = 4 * WORK_PER_EYE,
@@ -118,6 +118,7 @@ class Sandbox:
         self.clock = clock
         self.script = Script()
         self.records = Records()
+        self.records.watch("at_work", "Calls being worked on.", lambda: self._at_work)
         for name in Census._fields:
             self.records.watch(name, f"Enrolled {name}.", partial(_count, gallery, name))
         self.interfaces = tuple(name for door in doors.values() for name in door.interfaces)
