@@ -29,7 +29,7 @@ from kiosk.sandbox.census import census
 from kiosk.sandbox.eyes import Eyes
 from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.library import open_gallery
-from kiosk.sandbox.server import WORK_PER_EYE, Sandbox, Span, create_app, serve
+from kiosk.sandbox.server import WORK_PER_EYE, Sandbox, Span, check_host, create_app, serve
 from kiosk.sandbox.tls import certificate
 from kiosk.settings import Settings
 
@@ -130,10 +130,13 @@ async def _run(settings: Settings, options: Options) -> None:
     async with AsyncExitStack() as stack:
         gallery = stack.enter_context(open_gallery(people.data))
         eyes = Eyes(settings.quality, settings.eye, settings.site.models_dir, manners.workers)
-        analyser = await stack.enter_async_context(eyes)
-        app = _app(analyser, gallery, options)
-        if people.seed is not None:
-            await _seed(people.seed, people.group, analyser, gallery, manners.workers)
+        # What can be wrong with the options is found before the eyes take their time to open.
+        check_host(place.host, tls=place.tls)
+        app = _app(eyes, gallery, options)
+        photos = people.seed and seeding.people(people.seed)
+        await stack.enter_async_context(eyes)
+        if people.seed and photos:
+            await _seed(people.seed, photos, people.group, eyes, gallery, manners.workers)
         folder = people.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kiosk-sandbox-")))
         proof = certificate(folder, place.host) if place.tls else None
         context = proof.context() if proof else None
@@ -195,8 +198,9 @@ def _plan(file: Path, interfaces: tuple[str, ...]) -> faults.Plan:
         raise ConfigurationError(error.slug, f"{file}: {error.detail}") from error
 
 
-async def _seed(folder: Path, group: str, analyser: PhotoAnalyser, gallery: Gallery, workers: int) -> None:
-    photos = seeding.people(folder)
+async def _seed(
+    folder: Path, photos: seeding.Photos, group: str, analyser: PhotoAnalyser, gallery: Gallery, workers: int
+) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = TextColumn("enrolling"), BarColumn(), MofNCompleteColumn(), TextColumn("photos"), TimeRemainingColumn()
     with Progress(*columns, console=console) as bar:

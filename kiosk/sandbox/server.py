@@ -94,9 +94,14 @@ async def serve(app: Sandbox, host: str, port: int, ready: Callable[[int], None]
 
     Without `tls` on loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
     """
-    if tls is None and not is_loopback(host):
-        raise ConfigurationError("configuration_invalid", f"without --tls faces come unencrypted: loopback only, not '{host}'")
+    check_host(host, tls=tls is not None)
     await http_server.serve(app, host, port, ready, tls=tls, date=False)
+
+
+def check_host(host: str, *, tls: bool) -> None:
+    """Raises ConfigurationError where faces would travel unencrypted."""
+    if not tls and not is_loopback(host):
+        raise ConfigurationError("configuration_invalid", f"without --tls faces come unencrypted: loopback only, not '{host}'")
 
 
 class Sandbox:

@@ -115,7 +115,7 @@ async def _body(request: Request) -> bytes:
 def _from_json(body: bytes) -> Submission:
     try:
         sent = msgspec.json.decode(body, type=_Json)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(3, f"JSON: {error}") from error
     texts: dict[str, Any] = {name: getattr(sent, name) for name in _TEXTS.values() if name != "appid"}
     pictures: dict[str, Any] = {
