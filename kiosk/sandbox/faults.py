@@ -52,6 +52,11 @@ class Lost(Fault, frozen=True, kw_only=True):
 
     carried_out: bool = False
 
+    @property
+    def outcome(self) -> str:
+        """As the records name it."""
+        return self.kind
+
 
 class Drop(Lost, frozen=True, kw_only=True, tag="drop"):
     """The connection is closed."""
@@ -65,6 +70,10 @@ class Status(Lost, frozen=True, kw_only=True, tag="status"):
     """A gateway's answer with a status of its own."""
 
     status: Annotated[int, Meta(ge=400, le=599)]
+
+    @property
+    def outcome(self) -> str:
+        return f"http_{self.status}"
 
 
 class Html(Lost, frozen=True, kw_only=True, tag="html"):

@@ -170,7 +170,7 @@ class Sandbox:
                     await self._work(door, sent, name)
                 await self._pause(met.delay)
                 await self._lose(lost, exchange)
-                return Said(b"{}", name, lost.kind)
+                return Said(b"{}", name, lost.outcome)
             case Arrears():
                 said = door.refuse(sent, Trouble.ARREARS)
             case Offline():
