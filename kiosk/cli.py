@@ -93,22 +93,41 @@ def demo(
 
 @app.command()
 def sandbox(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on; any but loopback only with --tls.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 9181,
-    appid: Annotated[str, typer.Option()] = "10000001",
-    bucket: Annotated[str, typer.Option()] = "sandbox",
-    secret_id_file: Annotated[Path, typer.Option(help="A file with the SecretId to accept.")] = Path("tencent-secret-id"),
-    secret_key_file: Annotated[Path, typer.Option(help="A file with the SecretKey to accept.")] = Path("tencent-secret-key"),
+    admin_port: Annotated[int, typer.Option(min=0, max=65_535, help="Of the page and the admin endpoint, on loopback.")] = 0,
+    secret_id: Annotated[str | None, typer.Option(help="The SecretId to accept; without keys, a new pair is printed.")] = None,
+    secret_key: Annotated[str | None, typer.Option(help="The SecretKey to accept; the process list shows it.")] = None,
+    secret_id_file: Annotated[Path | None, typer.Option(help="A file with the SecretId to accept.")] = None,
+    secret_key_file: Annotated[Path | None, typer.Option(help="A file with the SecretKey to accept.")] = None,
+    appid: Annotated[str, typer.Option(help="The account's number, for the older interfaces.")] = "10000001",
+    bucket: Annotated[str, typer.Option(help="Likewise; empty accepts every bucket.")] = "sandbox",
+    data: Annotated[Path | None, typer.Option(help="Keep people and certificate in this folder; without, in memory.")] = None,
+    seed: Annotated[Path | None, typer.Option(help="Enrol the photos of this folder: one folder, or one file, a person.")] = None,
+    seed_group: Annotated[str, typer.Option(help="The group they are enrolled in.")] = "seed",
+    latency: Annotated[str, typer.Option(metavar="MS|MS-MS", help="Milliseconds that every answer takes longer.")] = "0",
+    qps: Annotated[int | None, typer.Option(min=1, help="Calls of each interface in a second; more are refused.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that look at photos.")] = 2,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a certificate of its own.")] = False,
+    fetch_from: Annotated[
+        list[str] | None, typer.Option(metavar="HOST[:PORT]", help="Fetch pictures by URL from here; repeatable.")
+    ] = None,
+    faults: Annotated[Path | None, typer.Option(help="A TOML file that says what shall go wrong.")] = None,
     config: Config = None,
 ) -> None:
-    """Serve the vendor's face interfaces locally; prints one JSON line with its address when it listens."""
+    """Serve the vendor's face interfaces locally; prints one JSON line with its addresses when it listens."""
     from kiosk import logs  # noqa: PLC0415
-    from kiosk.sandbox.command import run_sandbox  # noqa: PLC0415
+    from kiosk.sandbox import command  # noqa: PLC0415
 
     read = configuration.load(config)
     logs.configure(read.log)
-    keys = configuration.secret(secret_id_file), configuration.secret(secret_key_file)
-    asyncio.run(run_sandbox(read, host, port, appid=appid, bucket=bucket, keys=keys))
+    options = command.Options(
+        command.Place(host, port, admin_port, tls),
+        command.account(appid, bucket, (secret_id, secret_key), (secret_id_file, secret_key_file)),
+        command.People(data, seed, seed_group),
+        command.Manners(command.span(latency), qps, workers, tuple(fetch_from or ()), faults),
+    )
+    asyncio.run(command.run_sandbox(read, options))
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

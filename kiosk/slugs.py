@@ -157,6 +157,9 @@ TABLE: dict[str, Entry] = {
     "unconfirmed": Entry("gallery", _NOBODY, ("not confirmed: nothing was changed", "未确认，未作任何更改")),
     "file_exists": Entry("gallery", _NOBODY, ("the file exists", "文件已存在")),
     "file_unwritable": Entry("gallery", _NOBODY, ("the file cannot be written", "文件无法写入")),
+    "picture_not_fetched": Entry(
+        "photo", _NOBODY, ("the address is not on the list, or gave no picture in time", "图片地址不在允许列表中，或下载失败")
+    ),
     # Devices.
     "camera_missing": Entry("device", _OUT, ("the camera cannot be opened", "无法打开摄像头")),
     "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
@@ -194,6 +197,7 @@ TABLE: dict[str, Entry] = {
     "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
     "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
+    "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
     "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
 }

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -271,7 +272,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, name: str, content:
     ],
 )
 def test_arrays_of_another_form_are_refused(tmp_path: Path, arrays: dict[str, object]) -> None:
-    np.savez(tmp_path / "e.npz", **{name: np.asarray(value) for name, value in arrays.items()})
+    named: dict[str, Any] = {name: np.asarray(value) for name, value in arrays.items()}
+    np.savez(tmp_path / "e.npz", **named)
     with pytest.raises(KioskError) as caught:
         embeddings_in(tmp_path / "e.npz")
     assert caught.value.slug == "embeddings_unusable"

@@ -357,7 +357,7 @@ async def test_requests_are_logged_without_faces_and_keys() -> None:
         async with enrolled() as web:
             await web.post("/face/identify", content=GOOD, headers={**JSON, **sign()})
     entries = [entry for entry in logs if entry["event"] == "sandbox_request"]
-    assert [(entry["interface"], entry["code"]) for entry in entries] == [("newperson", 0), ("identify", 0)]
+    assert [(entry["interface"], entry["code"]) for entry in entries] == [("newperson", "0"), ("identify", "0")]
     assert KEYS.secret_key not in repr(logs)
     assert "PNG" not in repr(logs)
 

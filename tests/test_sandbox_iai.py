@@ -545,7 +545,7 @@ async def test_requests_are_logged_without_faces_and_keys() -> None:
             await enrol(ask, "ann")
             await ask.code("DetectFace", Image=base64_of())
     entries = [(entry["interface"], entry["code"]) for entry in logs if entry["event"] == "sandbox_request"]
-    assert entries == [("CreateGroup", 0), ("CreatePerson", 0), ("DetectFace", "InvalidParameterValue.NoFaceInPhoto")]
+    assert entries == [("CreateGroup", "0"), ("CreatePerson", "0"), ("DetectFace", "InvalidParameterValue.NoFaceInPhoto")]
     assert KEYS.secret_key not in repr(logs)
     assert base64_of("ann") not in repr(logs)
 

@@ -12,6 +12,7 @@ from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
+from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench.report import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")
@@ -31,6 +32,7 @@ def choose(
         landmarks()
         door()
         client()
+        sandbox()
 
 
 @app.command()
@@ -64,6 +66,15 @@ def client(
 ) -> None:
     """Our client beside the vendor's own package: wall time, CPU, import time and memory."""
     asyncio.run(client_bench.measure(_report, calls, starts))
+
+
+@app.command()
+def sandbox(
+    seconds: Annotated[float, typer.Option(help="Seconds of each kind of small call.")] = 5.0,
+    calls: Annotated[int, typer.Option(help="Calls of CompareFace with photos.")] = 100,
+) -> None:
+    """Calls a second the sandbox answers: of one core without looking at photos, and of all with."""
+    asyncio.run(sandbox_bench.measure(_report, seconds, calls))
 
 
 app()

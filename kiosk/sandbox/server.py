@@ -5,41 +5,61 @@ One port serves both generations: the older interfaces below `/face/`, the curre
 
 from __future__ import annotations
 
+import asyncio
+import random
+import ssl
 import time
-from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from functools import partial
 
-import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from kiosk import http_server
 from kiosk.errors import ConfigurationError
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.tencent.codes import LEGACY
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
 from kiosk.recognition.tencent.signing import Credentials
+from kiosk.sandbox.census import Census, census
+from kiosk.sandbox.clock import Clock
+from kiosk.sandbox.doors import UNKNOWN, Door, Trouble, doors
+from kiosk.sandbox.exchange import Exchange, Headers, Room
+from kiosk.sandbox.faults import (
+    NOTHING,
+    Arrears,
+    Drop,
+    End,
+    HalfJson,
+    Html,
+    Lost,
+    Met,
+    Offline,
+    Reset,
+    Script,
+    Slow,
+    Status,
+    Truncated,
+)
 from kiosk.sandbox.fetching import Fetcher
-from kiosk.sandbox.iai.desk import MAX_POST, refuse
 from kiosk.sandbox.iai.desk import Desk as CurrentDesk
 from kiosk.sandbox.legacy.desk import Desk as OldDesk
 from kiosk.sandbox.legacy.desk import envelope
 from kiosk.sandbox.legacy.gate import Gate
-from kiosk.sandbox.refusals import Refused
-from kiosk.sandbox.wire import Sent
+from kiosk.sandbox.pace import Pace
+from kiosk.sandbox.records import Call, Records, request_id
+from kiosk.sandbox.wire import Said, Sent
 from kiosk.settings import is_loopback
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-log = structlog.get_logger()
+ANSWER_WITHIN = 20.0
+"""Seconds of work on one call, waiting for a free eye included."""
+Span = tuple[float, float]
+WORK_PER_EYE = 16
+"""Calls worked on at the same time; whoever comes then is told to slow down."""
+MOST_HELD = 256_000_000
+"""Bytes of all requests in hand."""
+_JSON = b"application/json"
+"""Without a charset: with one, the vendor's own packages take a failure for a success."""
+_HTML = b"text/html; charset=utf-8"
+_PORTAL = b"<!doctype html><title>Welcome</title><p>Please sign in to use this network.</p>"
 
 
 def create_app(
@@ -49,109 +69,171 @@ def create_app(
     bucket: str,
     wall: Callable[[], float] = time.time,
     fetcher: Fetcher | None = None,
-) -> Starlette:
-    """Both generations of interfaces for one account, over one gallery in memory.
+    *,
+    gallery: Gallery | None = None,
+    latency: Span = (0.0, 0.0),
+    qps: int | None = None,
+    at_work: int = 4 * WORK_PER_EYE,
+) -> Sandbox:
+    """Both generations of interfaces for one account, over one gallery: by default one in memory.
 
-    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Without a `fetcher` no picture is
-    fetched by its address. Credentials with a token accept calls with that token only, of the current interfaces.
+    An empty `bucket` accepts every bucket. `wall`: Unix seconds that signatures are held to. Credentials with a
+    token accept calls with that token only, of the current interfaces. `latency`: seconds that answers take longer,
+    from – to; `qps`: calls of each interface in a second.
     """
-    gallery = Gallery(wall)
+    clock = Clock(wall)
+    gallery = Gallery(wall) if gallery is None else gallery
     fetcher = fetcher or Fetcher(())
-    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, wall), fetcher)
-    current = CurrentDesk(analyser, gallery, credentials, wall, fetcher)
-    return Starlette(
-        routes=[
-            *(Route(f"/face/{name}", _old(name, old), methods=["POST"]) for name in old.interfaces),
-            Route("/", _current(current), methods=_METHODS),
-        ],
-        middleware=[Middleware(_OriginForm)],
-        exception_handlers={HTTPException: _unknown, Exception: _broken},
-    )
+    old = OldDesk(analyser, gallery, Gate(credentials, appid, bucket, clock.now), fetcher)
+    current = CurrentDesk(analyser, gallery, credentials, clock.now, fetcher)
+    return Sandbox(doors(old, current), gallery, clock, latency, Pace(qps), at_work)
 
 
-async def serve(app: Starlette, host: str, port: int, ready: Callable[[int], None]) -> None:
+async def serve(app: Sandbox, host: str, port: int, ready: Callable[[int], None], tls: ssl.SSLContext | None = None) -> None:
     """Serves until cancelled; calls `ready` with the port once it listens (`port` 0: any free one).
 
-    Plain HTTP, hence loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
+    Without `tls` on loopback only. Raises ConfigurationError `configuration_invalid`, KioskError `address_in_use`.
     """
-    if not is_loopback(host):
-        raise ConfigurationError("configuration_invalid", f"the sandbox takes faces unencrypted: loopback only, not '{host}'")
-    await http_server.serve(app, host, port, ready)
+    check_host(host, tls=tls is not None)
+    await http_server.serve(app, host, port, ready, tls=tls, date=False)
 
 
-class _OriginForm:
-    """Takes requests as proxies get them, with the whole address for a path."""
+def check_host(host: str, *, tls: bool) -> None:
+    """Raises ConfigurationError where faces would travel unencrypted."""
+    if not tls and not is_loopback(host):
+        raise ConfigurationError("configuration_invalid", f"without --tls faces come unencrypted: loopback only, not '{host}'")
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+class Sandbox:
+    """An ASGI application for `kiosk.http_server`. Event loop only.
+
+    No framework's request and response objects: they would take a third of a small call's time.
+    """
+
+    def __init__(
+        self, doors: Mapping[str, Door], gallery: Gallery, clock: Clock, latency: Span, pace: Pace, at_work: int
+    ) -> None:
+        self._doors = doors
+        self._latency = latency
+        self._pace = pace
+        self._most_at_work = at_work
+        self._at_work = 0
+        self._room = Room(MOST_HELD)
+        self.gallery = gallery
+        self.clock = clock
+        self.script = Script()
+        self.records = Records()
+        self.records.watch("at_work", "Calls being worked on.", lambda: self._at_work)
+        for name in Census._fields:
+            self.records.watch(name, f"Enrolled {name}.", partial(_count, gallery, name))
+        self.interfaces = tuple(name for door in doors.values() for name in door.interfaces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(("http://", "https://")):
-            scope = {**scope, "path": urlsplit(scope["path"]).path or "/"}
-        await self._app(scope, receive, send)
-
-
-def _old(name: str, desk: OldDesk) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        started = time.monotonic()
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                break
-        said = await desk.answer(name, Sent(request.method, "", dict(request.headers), bytes(body)))
-        _log(name, int(said.code or 0), started)
-        return _json(said.body)
-
-    return endpoint
-
-
-def _current(desk: CurrentDesk) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        started = time.monotonic()
-        headers = dict(request.headers)
+        exchange = Exchange(scope, receive, send, self._room)
+        door = self._doors.get(scope["path"])
+        if door is None or scope["method"] not in door.methods:
+            status = 404 if door is None else 405
+            await exchange.answer(status, self._headers(_JSON), envelope(3, "no such interface", {}))
+            self._note(UNKNOWN, Said(b"{}", UNKNOWN, f"http_{status}"), time.perf_counter(), exchange, NOTHING)
+            return
         try:
-            body = await _body(request)
-        except Refused as refusal:
-            said = refuse(refusal, headers)
-        else:
-            query = request.scope["query_string"].decode("latin-1")
-            said = await desk.answer(Sent(request.method, query, headers, body))
-        _log(said.action, said.code or 0, started)
-        return _json(said.body)
+            await self._serve(door, scope, exchange)
+        finally:
+            exchange.let_go()
 
-    return endpoint
+    async def _serve(self, door: Door, scope: Scope, exchange: Exchange) -> None:
+        begun = time.perf_counter()
+        sent, trouble = await _read(door, scope, exchange)
+        name = door.interface(sent)
+        met = self.script.meet(name) if trouble is None and name != UNKNOWN else NOTHING
+        try:
+            if trouble is None:
+                told = await self._meet(door, sent, name, met, exchange)
+            else:
+                told = door.refuse(sent, trouble)
+                await exchange.answer(200, self._headers(_JSON), told.body)
+        except Exception:
+            # The server under us logs what is unforeseen with its traceback; the caller is told nothing of it.
+            told = door.refuse(sent, Trouble.BROKEN)
+            if not exchange.begun:
+                await exchange.answer(500, self._headers(_JSON), told.body)
+            self._note(name, told, begun, exchange, met)
+            raise
+        self._note(name, told, begun, exchange, met)
+
+    async def _meet(self, door: Door, sent: Sent, name: str, met: Met, exchange: Exchange) -> Said:
+        """Gives the answer, or what comes of it."""
+        self.clock.shift_this_call(met.shift)
+        match met.end:
+            case Drop() | Reset() | Status() | Html() as lost:
+                if lost.carried_out:
+                    await self._work(door, sent, name)
+                await self._pause(met.delay)
+                await self._lose(lost, exchange)
+                return Said(b"{}", name, lost.outcome)
+            case Arrears():
+                said = door.refuse(sent, Trouble.ARREARS)
+            case Offline():
+                said = door.refuse(sent, Trouble.OFFLINE)
+            case _:
+                said = await self._work(door, sent, name)
+        await self._pause(met.delay)
+        await self._tell(said, met.end, exchange)
+        return said
+
+    async def _work(self, door: Door, sent: Sent, name: str) -> Said:
+        if self._at_work >= self._most_at_work or not self._pace.admits(name, time.monotonic()):
+            return door.refuse(sent, Trouble.BUSY)
+        self._at_work += 1
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await door.answer(sent)
+        except TimeoutError:
+            return door.refuse(sent, Trouble.LATE)
+        finally:
+            self._at_work -= 1
+
+    async def _pause(self, delay: float) -> None:
+        seconds = delay + random.uniform(*self._latency)  # noqa: S311 (no secret)
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _tell(self, said: Said, end: End | None, exchange: Exchange) -> None:
+        headers = self._headers(_JSON)
+        match end:
+            case Truncated():
+                await exchange.answer_half(headers, said.body)
+            case HalfJson():
+                await exchange.answer(200, headers, said.body[: len(said.body) // 2])
+            case Slow(seconds=seconds):
+                await exchange.answer_slowly(headers, said.body, seconds)
+            case _:
+                await exchange.answer(200, headers, said.body)
+
+    async def _lose(self, lost: Lost, exchange: Exchange) -> None:
+        match lost:
+            case Status(status=status):
+                await exchange.answer(status, self._headers(_HTML), b"<!doctype html><title>%d</title>" % status)
+            case Html():
+                await exchange.answer(200, self._headers(_HTML), _PORTAL)
+            case _:
+                await exchange.hang_up(reset=isinstance(lost, Reset))
+
+    def _note(self, name: str, told: Said, begun: float, exchange: Exchange, met: Met) -> None:
+        milliseconds = round(1000 * (time.perf_counter() - begun), 1)
+        code, request = told.code or "0", request_id(told.body)
+        self.records.note(Call(time.time(), name, code, milliseconds, request, exchange.received, exchange.sent, met.kinds))
+
+    def _headers(self, kind: bytes) -> Headers:
+        return (b"content-type", kind), (b"date", self.clock.date())
 
 
-async def _body(request: Request) -> bytes:
-    """Raises Refused where it is larger than the vendor takes, or never came."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_POST:
-                raise Refused("RequestSizeLimitExceeded")
-    except ClientDisconnect as error:
-        raise Refused("InvalidRequest", "the caller hung up") from error
-    return bytes(body)
+async def _read(door: Door, scope: Scope, exchange: Exchange) -> tuple[Sent, Trouble | None]:
+    """What was sent, and what is wrong with how it came. Of a header that comes twice the first counts."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+    body, trouble = await exchange.body(door.most)
+    return Sent(scope["method"], scope["query_string"].decode("latin-1"), headers, body), trouble
 
 
-def _log(interface: str, code: int | str, started: float) -> None:
-    log.info("sandbox_request", interface=interface, code=code, milliseconds=round(1000 * (time.monotonic() - started), 1))
-
-
-def _json(body: bytes, status: int = 200) -> Response:
-    # No charset: with one, the vendor's own packages take a failure for a success.
-    return Response(body, status, media_type="application/json")
-
-
-async def _unknown(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _json(envelope(3, "no such interface", {}), error.status_code)
-
-
-async def _broken(request: Request, __: Exception) -> Response:
-    """What is unforeseen is logged by the server with its traceback and tells the caller nothing."""
-    if request.url.path == "/":
-        return _json(refuse(Refused("InternalError"), dict(request.headers)).body, 500)
-    return _json(envelope(213, LEGACY[213].meaning, {}), 500)
+def _count(gallery: Gallery, name: str) -> int:
+    return int(getattr(census(gallery), name))
