@@ -84,15 +84,21 @@ def _report_searches(report: Report, persons: int, rounds: int) -> None:
         for name, search in searches.items():
             spent[name].append(_milliseconds(lambda: search(probe)))  # noqa: B023 (called at once)
     same = sum(_persons(index.search(probe, TOP)) == faiss_search(probe) for probe in probes)
-    limit = median(spent["all bytes read once"][3:])
+    limit = min(spent["all bytes read once"][3:])
     report.add(
         f"on-device: milliseconds a search among {persons * FACES_EACH:,} faces, one thread",
         f"{persons:,} persons × {FACES_EACH} random unit vectors of {DIMENSIONS} float32, {vectors.nbytes / 1e6:.0f} MB; the "
         f"{TOP} best persons; {rounds} random probes after 3 to warm up, each way by turns with the same probe. Reading: numpy's "
-        "sum of the same bytes as 64-bit integers. faiss on one thread, its best faces cut down to persons; "
-        f"{same} of {rounds} probes had the same {TOP} persons in the same order there and here.",
+        "sum of the same bytes as 64-bit integers; the last column is by the best of each. faiss on one thread, its best faces "
+        f"cut down to persons; {same} of {rounds} probes had the same {TOP} persons in the same order there and here.",
         [
-            {"way": name, "p50": median(times[3:]), "p95": percentile(times[3:], 0.95), "of_reading": median(times[3:]) / limit}
+            {
+                "way": name,
+                "best": min(times[3:]),
+                "p50": median(times[3:]),
+                "p95": percentile(times[3:], 0.95),
+                "best_of_reading": min(times[3:]) / limit,
+            }
             for name, times in spent.items()
         ],
     )
