@@ -196,7 +196,7 @@ def test_only_the_chosen_engine_is_loaded(engine: Literal["litert", "mediapipe"]
         from kiosk.vision import assessor, examiner, photo
         engines = {{"ai_edge_litert", "mediapipe", "matplotlib"}}
         assert not engines & set(sys.modules)
-        networks = assessor.load(Path({str(models_dir)!r}), EyeSettings(landmarker={engine!r}), (320,), False)
+        networks = assessor.load(Path({str(models_dir)!r}), EyeSettings(landmarker={engine!r}), (320,), embed=False, mask=False)
         networks.landmarker.close()
         print(*sorted(engines & set(sys.modules)))
     """

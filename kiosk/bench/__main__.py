@@ -13,6 +13,7 @@ from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
 from kiosk.bench import sandbox as sandbox_bench
+from kiosk.bench import on_device as on_device_bench
 from kiosk.bench.report import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")
@@ -33,6 +34,7 @@ def choose(
         door()
         client()
         sandbox()
+        on_device()
 
 
 @app.command()
@@ -75,6 +77,17 @@ def sandbox(
 ) -> None:
     """Calls a second the sandbox answers: of one core without looking at photos, and of all with."""
     asyncio.run(sandbox_bench.measure(_report, seconds, calls))
+
+
+@app.command()
+def on_device(
+    persons: Annotated[
+        int, typer.Option(help="Persons enrolled in a file, five faces each; three times as many in RAM only.")
+    ] = 20_000,
+    rounds: Annotated[int, typer.Option(help="Searches of each kind, and changes of each kind.")] = 100,
+) -> None:
+    """Searches on the device beside faiss and the memory's own speed; opening, changing and weighing a gallery."""
+    on_device_bench.measure(_report, (persons, 3 * persons), rounds)
 
 
 app()

@@ -41,10 +41,15 @@ class Gallery(Enrolment):
         self._key = key or secrets.token_bytes(LENGTH)
         super().__init__(store, Seal(self._key, store.meta("gallery") or ""), wall, keep_photos=keep_photos)
         self._mirror = Mirror(store, self._seal)
+        if store.meta("key") is None:
+            self._lock_up()
+        self._seal.follow(store.meta("key"))
+
+    def _lock_up(self) -> None:
         with self.together():
-            if store.meta("key") is None:
+            if self._store.meta("key") is None:  # another process may have been faster
                 self._seal.use(self._key if isinstance(self._key, bytes) else self._key.read())
-                store.set_meta("key", self._seal.key_id)
+                self._store.set_meta("key", self._seal.key_id)
                 self._ledger.create()
 
     @classmethod
@@ -64,6 +69,8 @@ class Gallery(Enrolment):
         """
         if path is not None and key is None:
             raise GalleryError("gallery_key_missing", f"{path} needs one")
+        if path is not None and not path.exists() and isinstance(key, KeyFile):
+            key.read()  # without a key no file comes into being
         store = Store(path)
         try:
             return cls(wall, store, key, keep_photos=keep_photos)

@@ -50,7 +50,7 @@ class Store:
     """One connection; without a `file`, in memory. One thread at a time. Everything raises GalleryError."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self.file = file
+        self.file = file = file and file.absolute()
         self._depth = 0
         self._changes_before = 0
         self._rollbacks = 0
@@ -216,9 +216,10 @@ class Store:
         for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
             self.write(f"PRAGMA {pragma}")
         self._use_log()
-        with self.transaction():
-            if self._is_empty():
-                self._create()
+        if self._is_empty():
+            with self.transaction():
+                if self._is_empty():  # another process may have been faster
+                    self._create()
         self._recognise()
 
     def _use_log(self) -> None:
