@@ -165,7 +165,7 @@ async def test_a_photo_may_say_how_to_hold_it(models_dir: Path, people: Path) ->
         for picture, upright in zip(lying(people / "P002" / "assets" / "studio_portrait.jpg"), (False, True), strict=True):
             (found,) = (await old.call(MultIdentify(group_id="staff", image=picture), soon())).results
             assert (found.face_rect.height > 1.2 * found.face_rect.width) == upright
-            assert found.candidates[0].confidence > 80
+            assert (found.candidates[0].confidence > 80) == upright
 
 
 async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
