@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
 from kiosk.errors import CameraError, RecogniserError
+from kiosk.eye.photos import PhotoEye
+from kiosk.ports import PhotoAnalyser, Wish
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.legacy_faces import Compare, MultIdentify
@@ -29,13 +35,17 @@ from kiosk.recognition.tencent.legacy_library import (
 )
 from kiosk.recognition.tencent.signing import sign_legacy
 from kiosk.recognition.tencent.transport import Transport
+from kiosk.settings import EyeSettings, QualitySettings
+from kiosk.vision.pixels import shrink
 from tests.sandbox_stage import APPID, BUCKET, KEYS, Eye, base64_of, photo, sandbox, soon
 
 UPLOADS: tuple[Literal["multipart", "json"], ...] = ("multipart", "json")
 
 
 @asynccontextmanager
-async def asking(eye: Eye | None = None, upload: Literal["multipart", "json"] = "multipart") -> AsyncIterator[LegacyInterfaces]:
+async def asking(
+    eye: PhotoAnalyser | None = None, upload: Literal["multipart", "json"] = "multipart"
+) -> AsyncIterator[LegacyInterfaces]:
     async with sandbox(eye) as port:
         caller = Caller([Transport(f"http://127.0.0.1:{port}")])
         try:
@@ -133,6 +143,37 @@ async def test_twenty_faces_a_person() -> None:
         await old.call(NewPerson(person_id="ann", group_ids=("staff",), image=photo("ann")), soon())
         added = await old.call(AddFace("ann", images=tuple(photo(f"face {number}") for number in range(20))), soon())
         assert (added.added, added.ret_codes[-1]) == (19, -1309)
+
+
+def lying(path: Path) -> tuple[bytes, bytes]:
+    """A photo on its side without a word, and the same one that says how to hold it (EXIF orientation 6)."""
+    image = shrink(np.asarray(cv2.imread(str(path)), np.uint8), 0.3)
+    done, encoded = cv2.imencode(".jpg", cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE))
+    assert done
+    jpeg = encoded.tobytes()
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    return jpeg, jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.slow
+async def test_a_photo_may_say_how_to_hold_it(models_dir: Path, people: Path) -> None:
+    """Only a real eye knows: a face is higher than wide, and the answer's coordinates are of the photo held upright."""
+    async with PhotoEye(QualitySettings(), EyeSettings(), models_dir) as eye, asking(eye) as old:
+        portrait = (people / "P002" / "assets" / "studio_portrait.jpg").read_bytes()
+        await old.call(NewPerson(person_id="ann", group_ids=("staff",), image=portrait), soon())
+        for picture, upright in zip(lying(people / "P002" / "assets" / "studio_portrait.jpg"), (False, True), strict=True):
+            (found,) = (await old.call(MultIdentify(group_id="staff", image=picture), soon())).results
+            assert (found.face_rect.height > 1.2 * found.face_rect.width) == upright
+            assert (found.candidates[0].confidence > 80) == upright
+
+
+async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
+    eye = Eye()
+    async with asking(eye) as old:
+        await old.call(NewPerson(person_id="ann", group_ids=("staff",), image=photo("ann")), soon())
+        await old.call(MultIdentify(group_id="staff", image=photo("ann", "bob")), soon())
+    assert eye.wishes == [Wish(quality=True, embed="largest", upper=True), Wish(quality=False, embed="all")]
 
 
 async def test_the_vendors_forms_of_a_comparison() -> None:
