@@ -94,6 +94,15 @@ async def test_latency_comes_after_the_work() -> None:
         assert await sandbox.code(sandbox.compare()) == "0"
 
 
+async def test_whoever_waits_at_the_end_is_hung_up_on(caplog: pytest.LogCaptureFixture) -> None:
+    eye = Eye()
+    async with front(eye, latency=(300.0, 300.0)) as sandbox:
+        call = asyncio.create_task(sandbox.talk(sandbox.compare(), within=60))
+        await until_seen(eye, 2)
+    assert await call == b""
+    assert "Exception" not in caplog.text
+
+
 # --- bytes and time -----------------------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ async def _measure_path(report: Report, seconds: float) -> None:
     pictures = {"ImageA": _base64(), "ImageB": _base64()}
     kinds = {
         "HTTP alone": _Kind("bare", Ask(_nothing, b"87.3")),
-        "unsigned": _Kind("sandbox", Ask(_nothing, b"InvalidAuthorization")),
+        "unsigned": _Kind("sandbox", Ask(_nothing, b'"Error"')),
         "signed, no such action": _Kind("sandbox", Ask(lambda port: _current(port, "NoSuchAction", {}), b"InvalidAction")),
         "CompareFace, TC3": _Kind("sandbox", Ask(lambda port: _current(port, "CompareFace", pictures), b'"Score":100.0')),
         "/face/identify": _Kind("sandbox", Ask(_old, b'"confidence":100.0')),

@@ -107,7 +107,7 @@ def check_host(host: str, *, tls: bool) -> None:
 class Sandbox:
     """An ASGI application for `kiosk.http_server`. Event loop only.
 
-    No framework's request and response objects: they would take a third of a small call's time.
+    No framework in between: there are two kinds of paths, and answers that are none have to reach the socket.
     """
 
     def __init__(
@@ -138,6 +138,9 @@ class Sandbox:
             return
         try:
             await self._serve(door, scope, exchange)
+        except asyncio.CancelledError:
+            # The server stops, and this task with it: whoever still waits is hung up on.
+            await exchange.hang_up(reset=False)
         finally:
             exchange.let_go()
 
