@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -68,13 +69,13 @@ def enrol(
     overrides: Overrides = None,
 ) -> None:
     """Enrol a person, or add photos of one. Exit 1 where nobody is enrolled for it."""
-    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask)
+    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
     with at_desk(config, overrides, as_json=as_json) as desk:
         order = Order(check_id(person), desk.groups(group), name, tag, UNCHANGED if consent is None else SAYS[consent])
         with desk.gallery(create=True) as gallery:
-            enroller = _enroller(desk, gallery, profile, allow_duplicate=allow_duplicate)
+            enroller = _enroller(desk, gallery, profile)
             done = asyncio.run(_enrol(desk, enroller, order, photo))
-        _show(desk, done, name or person)
+        _show(desk, done)
         if not done.faces or not (done.of("taken") or done.of("skipped")):
             raise typer.Exit(1)
 
@@ -109,26 +110,34 @@ def import_(
     if bool(folder) == bool(embeddings):
         raise typer.BadParameter("give a folder of photos, or --embeddings FILE")
     kind = report.format_of(report_file) if report_file else ""
-    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask)
+    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
     tally = Tally()
     with at_desk(config, overrides, as_json=as_json) as desk:
         particulars = particulars_in(listed) if listed else {}
         groups = desk.groups(group)
         found = photos_in(folder, listed) if folder else embeddings_in(embeddings) if embeddings else []
-        with desk.gallery(create=True) as gallery:
-            importer = Importer(_enroller(desk, gallery, profile, allow_duplicate=allow_duplicate), groups, particulars)
-            try:
-                _import(desk, importer, tally, found)
-            finally:
-                if report_file:
-                    write(report_file, [report.render(tally, kind, desk.settings.site.language)])
+        with desk.gallery(create=True) as gallery, _reported(desk, tally, report_file, kind):
+            _import(desk, Importer(_enroller(desk, gallery, profile), groups, particulars), tally, found)
         _summarise(desk, tally, particulars.keys() - {one.person for one in tally.people})
         if tally.failed:
             raise typer.Exit(1)
 
 
-def _enroller(desk: Desk, gallery: Gallery, profile: Profile, *, allow_duplicate: bool) -> Enroller:
-    return Enroller(gallery, desk.key_file.read(), desk.settings.on_device, profile, allow_duplicate=allow_duplicate)
+@contextmanager
+def _reported(desk: Desk, tally: Tally, file: Path | None, kind: str) -> Iterator[None]:
+    """However far it comes, the report says how far."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        desk.aside.print(f"stopped after {len(tally.people)} people: run it again to go on")
+        raise
+    finally:
+        if file is not None:
+            write(file, [report.render(tally, kind, desk.settings.site.language)])
+
+
+def _enroller(desk: Desk, gallery: Gallery, profile: Profile) -> Enroller:
+    return Enroller(gallery, desk.key_file.read(), desk.settings.on_device, profile)
 
 
 async def _enrol(desk: Desk, enroller: Enroller, order: Order, photos: list[Path]) -> Enrolment:
@@ -157,13 +166,13 @@ async def _photos(desk: Desk, importer: Importer, people: Sequence[Photos], tell
         await importer.photos(people, eye, _AHEAD, tell)
 
 
-def _show(desk: Desk, done: Enrolment, name: str) -> None:
+def _show(desk: Desk, done: Enrolment) -> None:
     language = desk.settings.site.language
     if desk.as_json:
         photos = [report.of_photo(done, photo, language) for photo in done.photos]
-        desk.show({"person": done.person, "new": done.new, "faces": done.faces, "photos": photos})
+        desk.show({"person": done.person, "name": done.name, "new": done.new, "faces": done.faces, "photos": photos})
         return
-    table = Table(title=plain(called(done.person, name)), title_justify="left")
+    table = Table(title=plain(called(done.person, done.name)), title_justify="left")
     for heading in ("photo", "", "grade", "why"):
         table.add_column(heading, overflow="fold")
     for photo in done.photos:
@@ -171,10 +180,7 @@ def _show(desk: Desk, done: Enrolment, name: str) -> None:
         outcome = f"[{_COLOURS[photo.outcome]}]{photo.outcome}[/]"
         table.add_row(plain(photo.label), outcome, "" if photo.grade is None else str(photo.grade), plain(why))
     desk.console.print(table)
-    for like in done.alarms:
-        desk.say(
-            f"[yellow]warning[/] {plain(Reason('similar_person', f'{called(done.person, name)} and {like}').in_words(language))}"
-        )
+    _warn(desk, done)
     desk.say(f"{done.faces} reference{'s' * (done.faces != 1)} enrolled" if done.faces else "[red]nobody was enrolled[/]")
 
 
@@ -200,11 +206,15 @@ def _summarise(desk: Desk, tally: Tally, without: Collection[str]) -> None:
     desk.console.print(table)
     _list(desk, [(one, photo) for one in tally.people for photo in one.of("refused")])
     for one in tally.people:
-        for like in one.alarms:
-            words = Reason("similar_person", f"{one.person} and {like}").in_words(language)
-            desk.say(f"[yellow]warning[/] {plain(words)}")
+        _warn(desk, one)
     for person in sorted(without):
         desk.say(f"[yellow]warning[/] {plain(person)} is in the list, and there is no photo")
+
+
+def _warn(desk: Desk, done: Enrolment) -> None:
+    for like in done.alarms:
+        alarm = Reason("similar_person", f"{called(done.person, done.name)} and {like}")
+        desk.say(f"[yellow]warning[/] {plain(alarm.in_words(desk.settings.site.language))}")
 
 
 def _list(desk: Desk, refused: Sequence[tuple[Enrolment, Judged]]) -> None:

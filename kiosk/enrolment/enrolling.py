@@ -42,6 +42,7 @@ class Enrolment(NamedTuple):
     """What became of one person; `faces`: how many references there are now, 0 where nobody was enrolled."""
 
     person: str
+    name: str
     new: bool
     photos: tuple[Judged, ...]
     faces: int
@@ -57,19 +58,14 @@ class Enrolment(NamedTuple):
 
 
 class Enroller:
-    """One thread at a time. Raises GalleryError; refusals are values.
+    """One thread at a time. Raises GalleryError; refusals are values."""
 
-    `allow_duplicate`: twins, and the same person under two ids, are enrolled with a warning.
-    """
-
-    def __init__(
-        self, gallery: Gallery, key: bytes, door: OnDeviceSettings, profile: Profile, *, allow_duplicate: bool = False
-    ) -> None:
+    def __init__(self, gallery: Gallery, key: bytes, door: OnDeviceSettings, profile: Profile) -> None:
+        """`key`: the gallery's, by which files are known again; `door`: from which score it takes people for one."""
         self._gallery = gallery
         self._key = key
         self._door = door
         self._profile = profile
-        self._allow_duplicate = allow_duplicate
 
     async def look(self, eye: PhotoAnalyser, person_id: str, files: Sequence[tuple[str, Path]]) -> list[Sight]:
         """A person's photos, as (label, file), one after the other. Raises CameraError where no eye can work."""
@@ -104,11 +100,12 @@ class Enroller:
             held_to = bars(self._door, len(self._gallery) + 1)
             there = len(known.faces) if known else 0
             facts = [self._facts(order.person, known, sight, held_to.alike) for sight in sights]
-            judged = judge(sights, facts, held_to, LIMITS.faces - there, allow_duplicate=self._allow_duplicate)
+            judged = judge(sights, facts, held_to, LIMITS.faces - there, allow_duplicate=self._profile.allow_duplicate)
             taken = [sight for sight, photo in zip(sights, judged, strict=True) if photo.outcome == "taken"]
             if taken or (known and not any(photo.outcome == "refused" for photo in judged)):
                 self._write(order, known, taken)
-        return Enrolment(order.person, known is None and bool(taken), tuple(judged), there + len(taken))
+        name = order.name or (known.name if known else order.person)
+        return Enrolment(order.person, name, known is None and bool(taken), tuple(judged), there + len(taken))
 
     def _facts(self, person_id: str, known: Person | None, sight: Sight, least: float) -> Facts:
         if sight.embedding is None:

@@ -84,7 +84,7 @@ class Importer:
     def _enrol(self, person: Photos, sights: Sequence[Sight]) -> Enrolment:
         if person.reason:
             refused = tuple(Judged(label, "refused", (person.reason,)) for label, _ in person.files)
-            return Enrolment(person.person, new=False, photos=refused, faces=0)
+            return Enrolment(person.person, person.person, new=False, photos=refused, faces=0)
         return self.enroller.enrol(self._order(person.person), sights)
 
     def _order(self, person_id: str) -> Order:

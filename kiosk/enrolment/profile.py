@@ -33,12 +33,14 @@ class Reason(NamedTuple):
 class Profile:
     """What enrolment asks of a photo: one face, no mask, `least_grade` 0–4 and `least_inter_eye` pixels between the eyes.
 
-    Stricter than the door: a bad picture there costs a second, a bad reference costs every day.
+    Stricter than the door: a bad picture there costs a second, a bad reference costs every day. `allow_duplicate`: twins, and
+    the same person under two ids, are enrolled with a warning.
     """
 
     least_grade: int = GRADE
     least_inter_eye: float = INTER_EYE
     allow_mask: bool = False
+    allow_duplicate: bool = False
 
     def reasons(self, photo: AnalysedPhoto) -> tuple[Reason, ...]:
         """Everything that is wrong with it; empty where it is good. The photo was asked for with WISH."""
