@@ -12,8 +12,8 @@ from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
-from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench import on_device as on_device_bench
+from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench.report import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")

@@ -20,13 +20,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kiosk import configuration, http_server
 from kiosk.errors import ConfigurationError
+from kiosk.eye.pool import PhotoPool
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox import faults, seeding
 from kiosk.sandbox.admin import create_admin
 from kiosk.sandbox.census import census
-from kiosk.sandbox.eyes import Eyes
 from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.library import open_gallery
 from kiosk.sandbox.server import WORK_PER_EYE, Sandbox, Span, check_host, create_app, serve
@@ -129,7 +129,7 @@ async def _run(settings: Settings, options: Options) -> None:
     place, people, manners = options.place, options.people, options.manners
     async with AsyncExitStack() as stack:
         gallery = stack.enter_context(open_gallery(people.data))
-        eyes = Eyes(settings.quality, settings.eye, settings.site.models_dir, manners.workers)
+        eyes = PhotoPool(settings.quality, settings.eye, settings.site.models_dir, manners.workers)
         # What can be wrong with the options is found before the eyes take their time to open.
         check_host(place.host, tls=place.tls)
         app = _app(eyes, gallery, options)

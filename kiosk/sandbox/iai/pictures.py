@@ -46,7 +46,7 @@ class Pictures:
         except PhotoRejected as error:
             raise Refused(_CODES.get(error.slug, "FailedOperation.ImageDecodeFailed")) from error
         except CameraError as error:
-            raise Refused("FailedOperation.ServerError") from error
+            raise Refused("RequestLimitExceeded" if error.slug == "eye_busy" else "FailedOperation.ServerError") from error
         if photo.format != "jpeg" and max(photo.width, photo.height) > LONG_SIDE:
             raise Refused("FailedOperation.ImageResolutionExceed")
         if not photo.faces:
