@@ -137,7 +137,7 @@ class EyeSettings(Section):
     """Seconds before the first restart; doubled each time, up to `backoff_most`."""
     backoff_most: PositiveSeconds = 30.0
     threads: Annotated[int, Field(ge=1, le=16)] = 1
-    """Threads OpenCV may use."""
+    """Threads OpenCV and LiteRT may use."""
     find_width: Annotated[int, Field(ge=160, le=1920)] = 320
     """Faces are looked for in a copy of the frame of this width; wider finds smaller faces, slower."""
     landmarker: Literal["auto", "mediapipe", "litert"] = "auto"
