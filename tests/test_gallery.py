@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,9 +221,12 @@ def test_nothing_secret_shows(gallery: Gallery) -> None:
 
 
 def test_export_is_plain_and_has_embeddings_only_if_asked(gallery: Gallery) -> None:
+    gallery.describe("ann", "staff", {1: "by the window"})
     ann, ben = gallery.export()
+    assert ann["groups"] == {"staff": {"1": "by the window"}}
     assert (ann["person_id"], ann["name"], ben["groups"]) == ("ann", "name of ann", {"staff": {}, "night": {}})
     assert "embeddings" not in ann
+    assert json.loads(json.dumps([ann, ben])) == [ann, ben]
     (told, _) = gallery.export(embeddings=True)
     assert [base64.b64decode(text) for text in told["embeddings"]] == [embedding(1)]
 
