@@ -70,7 +70,9 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
     "statement",
     [
         "UPDATE faces SET person = 3 - person",
-        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.number <> faces.number)",
+        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person <> faces.person)",
+        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person = 1 AND o.number <> faces.number) "
+        "WHERE person = 1",
         "UPDATE faces SET embedding = upper",
         "UPDATE persons SET id = CASE id WHEN 'ann' THEN 'eve' ELSE id END",
         "UPDATE faces SET embedding = CAST(x'00' || substr(embedding, 2) AS BLOB)",
@@ -81,6 +83,7 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
 def test_a_face_that_was_moved_or_changed_is_nobodys(file: Path, statement: str) -> None:
     with Gallery.open(file, KEY) as gallery:
         enrol(gallery, "ann", 1, upper=3)
+        add(gallery, "ann", 5, upper=6)
         enrol(gallery, "ben", 2, upper=4)
         gallery.follow()
         change(file, statement)
