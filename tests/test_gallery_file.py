@@ -30,6 +30,9 @@ with Gallery.open(Path(sys.argv[1]), KEY, keep_photos=True) as gallery:
         enrol(gallery, f"p{number}", number, "staff", f"g{number}", upper=number + 5_000)
         print(number, flush=True)
 """
+OF_ONE_PERSON = """
+UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person = 1 AND o.number <> faces.number) WHERE person = 1
+"""
 
 
 @pytest.fixture
@@ -71,8 +74,7 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
     [
         "UPDATE faces SET person = 3 - person",
         "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person <> faces.person)",
-        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person = 1 AND o.number <> faces.number) "
-        "WHERE person = 1",
+        OF_ONE_PERSON,
         "UPDATE faces SET embedding = upper",
         "UPDATE persons SET id = CASE id WHEN 'ann' THEN 'eve' ELSE id END",
         "UPDATE faces SET embedding = CAST(x'00' || substr(embedding, 2) AS BLOB)",
