@@ -7,10 +7,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from kiosk.recognition.on_device import custody
 from kiosk.recognition.on_device.deletions import Deletion
@@ -240,7 +241,7 @@ class Gallery(Enrolment):
     def export(self, *, embeddings: bool = False) -> Iterator[dict[str, Any]]:
         """Everybody as plain values, for a report; `embeddings` as base64 of 128 float32, little endian."""
         for person in self.everybody():
-            plain = asdict(person)
+            plain = msgspec.to_builtins(person, str_keys=True)
             if embeddings:
                 with self._reading():
                     found = self._register.embeddings(person.person_id)

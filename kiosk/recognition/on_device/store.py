@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kiosk.recognition.on_device.keys import sync
 from kiosk.recognition.on_device.refusal import GalleryError
 
 APPLICATION = 0x6B696F73
@@ -266,7 +267,9 @@ def _make(file: Path) -> None:
     """Where it is not there yet; readable by its owner only."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        if not file.exists():
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            sync(file.parent)
     except OSError as error:
         raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
 
