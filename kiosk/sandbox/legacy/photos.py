@@ -33,7 +33,7 @@ class Photos:
         except PhotoRejected as error:
             raise Refusal(_CODES.get(error.slug, -1102), error.slug) from error
         except CameraError as error:
-            raise Refusal(213, error.slug) from error
+            raise Refusal(15 if error.slug == "eye_busy" else 213, error.slug) from error
         if not photo.faces:
             raise Refusal(-1101)
         return photo
