@@ -302,6 +302,8 @@ WRONG: list[tuple[str, Values, str]] = [
     ("DetectFace", {"Image": base64_of("huge")}, "FailedOperation.ImageResolutionExceed"),
     ("DetectFace", {"Image": base64_of("tiny")}, "FailedOperation.ImageResolutionTooSmall"),
     ("DetectFace", {"Image": base64_of("dead")}, "FailedOperation.ServerError"),
+    ("DetectFace", {"Image": base64_of("slow")}, "FailedOperation.RequestTimeout"),
+    ("DetectFace", {"Image": base64_of("crowd")}, "RequestLimitExceeded"),
     ("DetectFace", {"MaxFaceNum": 121}, "LimitExceeded.ErrorFaceNumExceed"),
     ("DetectFace", {"MaxFaceNum": 0}, "LimitExceeded.ErrorFaceNumExceed"),
     ("DetectFace", {"MinFaceSize": 30, **PICTURE}, "InvalidParameter.InvalidParameter"),
@@ -385,6 +387,8 @@ async def test_what_is_wrong_has_the_vendors_code() -> None:
         "huge": PhotoRejected("image_too_large"),
         "tiny": PhotoRejected("image_too_small"),
         "dead": CameraError("eye_lost"),
+        "slow": CameraError("eye_wedged"),
+        "crowd": CameraError("eye_busy"),
     }
     async with official(Eye(trouble, grades={"dim": 2})) as ask:
         await enrol(ask, "ann")

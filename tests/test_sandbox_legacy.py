@@ -80,7 +80,7 @@ async def test_every_face_of_a_picture(upload: Literal["multipart", "json"]) -> 
 
 @pytest.mark.parametrize("upload", UPLOADS)
 async def test_two_faces(upload: Literal["multipart", "json"]) -> None:
-    async with asking(Eye({"dead": CameraError("eye_lost")}), upload) as old:
+    async with asking(Eye({"dead": CameraError("eye_lost"), "crowd": CameraError("eye_busy")}), upload) as old:
         assert (await old.call(Compare(image_a=photo("ann"), image_b=photo("ann~")), soon())).similarity > 90
         assert (await old.call(Compare(image_a=photo("ann"), image_b=photo("bob")), soon())).similarity < 70
         for request, told in (
@@ -89,6 +89,7 @@ async def test_two_faces(upload: Literal["multipart", "json"]) -> None:
             (Compare(image_a=photo("ann"), url_b="http://h/b.jpg"), ("-1308", "imageB")),
             (Compare(url_a="http://h/a.jpg", url_b="http://h/b.jpg"), ("-1308", "imageA")),
             (Compare(image_a=photo("ann"), image_b=photo("dead")), ("213", "imageB")),
+            (Compare(image_a=photo("crowd"), image_b=photo("ann")), ("15", "imageA")),
         ):
             assert await refused(old.call(request, soon())) == told
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from kiosk.sandbox.forms import content_type
 from kiosk.sandbox.iai.fields import FORM, pairs
-from kiosk.sandbox.refusals import Language
+from kiosk.sandbox.refusals import Language, Refused
 from kiosk.sandbox.wire import Sent
 
 COMMON = frozenset(
@@ -17,7 +17,8 @@ COMMON = frozenset(
     }
 )
 """Fields that every interface has when it is signed in the first way; no interface has one of the same name for itself."""
-
+MAX_FORM = 1024 * 1024
+"""Bytes of a form: two pictures do not fit. What is larger has a wrong signature, say the vendor's answers to questions."""
 _FIELDS = ("Action", "Version", "Timestamp", "Token", "Language")
 _HEADERS = tuple(f"x-tc-{name.lower()}" for name in _FIELDS)
 
@@ -34,7 +35,7 @@ class Call(NamedTuple):
 
     @classmethod
     def of(cls, sent: Sent) -> Self:
-        """Raises Refused `InvalidParameter` where there is neither an `Authorization` nor a well-made query or form."""
+        """Raises Refused where there is neither an `Authorization` nor a well-made query or form."""
         form = None if "authorization" in sent.headers else _form(sent)
         said, names = (sent.headers, _HEADERS) if form is None else (form, _FIELDS)
         action, version, timestamp, token, language = (said.get(name, "") for name in names)
@@ -48,7 +49,11 @@ def language_of(headers: Mapping[str, str]) -> Language:
 def _form(sent: Sent) -> Mapping[str, str] | None:
     if sent.method == "GET":
         return pairs(sent.query.encode("latin-1"))
-    return pairs(sent.body) if content_type(sent.headers)[0] == FORM else None
+    if content_type(sent.headers)[0] != FORM:
+        return None
+    if len(sent.body) > MAX_FORM:
+        raise Refused("AuthFailure.SignatureFailure", f"the request exceeds the size limit of {MAX_FORM} bytes")
+    return pairs(sent.body)
 
 
 def _language(said: str) -> Language:

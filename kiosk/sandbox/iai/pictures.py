@@ -29,6 +29,7 @@ _CODES = {
     "image_too_large": "FailedOperation.ImageResolutionExceed",
     "image_too_small": "FailedOperation.ImageResolutionTooSmall",
 }
+_TROUBLE = {"eye_busy": "RequestLimitExceeded", "eye_wedged": "FailedOperation.RequestTimeout"}
 
 
 class Pictures:
@@ -46,7 +47,7 @@ class Pictures:
         except PhotoRejected as error:
             raise Refused(_CODES.get(error.slug, "FailedOperation.ImageDecodeFailed")) from error
         except CameraError as error:
-            raise Refused("RequestLimitExceeded" if error.slug == "eye_busy" else "FailedOperation.ServerError") from error
+            raise Refused(_TROUBLE.get(error.slug, "FailedOperation.ServerError")) from error
         if photo.format != "jpeg" and max(photo.width, photo.height) > LONG_SIDE:
             raise Refused("FailedOperation.ImageResolutionExceed")
         if not photo.faces:

@@ -14,15 +14,11 @@ from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.refusals import Refused
 from kiosk.sandbox.wire import Sent
 
-MAX_POST = 1024 * 1024
-"""Bytes of a form so signed: two pictures do not fit."""
 _REQUIRED = "Nonce", "SecretId", "Signature"
 
 
 def check(sent: Sent, form: Mapping[str, str], credentials: Credentials) -> None:
     """Raises Refused: `MissingParameter`, `InvalidParameter` or `AuthFailure.…`."""
-    if len(sent.body) > MAX_POST:
-        raise Refused("AuthFailure.SignatureFailure", f"the request exceeds the size limit of {MAX_POST} bytes")
     for name in _REQUIRED:
         if not form.get(name):
             raise Refused("MissingParameter", f"the request is missing the parameter {name}")
