@@ -20,7 +20,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import Request
 
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY
 from kiosk.sandbox.refusals import Refusal
 
 MAX_PARTS = 200
