@@ -30,6 +30,8 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 GroupIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9%@#&_-]{1,64}$")]
 """The vendor's alphabet for ids."""
+ConsoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]
+"""What the vendor's console calls an application or a bucket; it stands in signatures."""
 Rate = Annotated[int, Field(ge=1, le=1000)]
 FalseMatches = Annotated[float, Field(gt=0, lt=1)]
 Score = Annotated[float, Field(ge=0, le=100)]
@@ -172,8 +174,8 @@ class TencentLegacySettings(TencentSettings):
     endpoint: str = "https://recognition.image.myqcloud.com"
     fallback_endpoint: str = ""
     """A second address of the same service, asked while the first does not answer; empty for none."""
-    appid: str = ""
-    bucket: str = ""
+    appid: ConsoleName = ""
+    bucket: ConsoleName = ""
     secret_id_file: Path = Path("tencent-secret-id")
     """A file that holds the SecretId; a bare name is looked for among systemd's credentials first."""
     secret_key_file: Path = Path("tencent-secret-key")

@@ -136,7 +136,9 @@ async def test_what_cannot_be_recorded_opens_nothing_and_does_not_stop_the_watch
         assert scene.tally.heartbeat.stale(time.monotonic() + 60) == []
 
 
-@pytest.mark.parametrize(("reason", "result"), [("not_recognised", "refused"), ("denied_by_rule", "final")])
+@pytest.mark.parametrize(
+    ("reason", "result"), [("not_recognised", "refused"), ("opinions_differ", "refused"), ("denied_by_rule", "final")]
+)
 async def test_the_eye_hears_whether_it_may_try_again(tmp_path: Path, reason: str, result: str) -> None:
     async with running(tmp_path) as scene:
         scene.see(7)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.iai.fields import nest, pairs
 from kiosk.sandbox.legacy import gate

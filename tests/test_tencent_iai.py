@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from kiosk.errors import ContractViolation, ProbeRejected, RecogniserError, Throttled, Transient, Unauthorised
 from kiosk.recognition.tencent.calls import Attempt, Caller, Group, Outgoing, Request
-from kiosk.recognition.tencent.events import CallEvent, Retiring
+from kiosk.recognition.tencent.events import CallEvent, Retiring, Watch, unwatched
 from kiosk.recognition.tencent.iai.client import Account, IaiClient
 from kiosk.recognition.tencent.iai.comparing import CompareFace, CompareMaskFace, Scored, VerifyFace
 from kiosk.recognition.tencent.iai.detecting import Analysed, AnalyzeFace, Detected, FaceShape
@@ -107,7 +107,8 @@ def understood(action: str, body: bytes) -> Any:
 class Script(Caller):
     """A caller without a network: answers what it was told to, and keeps what was to be sent."""
 
-    def __init__(self, *answers: bytes, host: str = "127.0.0.1:18080") -> None:
+    def __init__(self, *answers: bytes, host: str = "127.0.0.1:18080", watch: Watch = unwatched) -> None:
+        super().__init__([], watch=watch)
         self._answers = list(answers)
         self._host = host
         self.requests: list[Request[Any]] = []
@@ -418,12 +419,12 @@ def test_any_body_yields_a_typed_answer_or_an_error_of_the_tree(case: tuple[str,
 
 async def test_a_notice_of_retirement_is_told_once_for_each_interface() -> None:
     told: list[CallEvent] = []
-    caller = Script(enveloped(VERIFIED, DeprecatedWarning="This action is offline soon"))
-    client = IaiClient(caller, Account(KEYS), told.append)
+    caller = Script(enveloped(VERIFIED, DeprecatedWarning="This action is offline soon"), watch=told.append)
+    client = IaiClient(caller, Account(KEYS))
     for _ in range(2):
         await client.call(VerifyFace("ann", url="http://a/1"), 0)
-    caller = Script(enveloped({"Error": {"Code": "InternalError", "Message": ""}}, DeprecatedWarning={"a": 1}))
-    client = IaiClient(caller, Account(KEYS), told.append)
+    caller = Script(enveloped({"Error": {"Code": "InternalError", "Message": ""}}, DeprecatedWarning={"a": 1}), watch=told.append)
+    client = IaiClient(caller, Account(KEYS))
     with pytest.raises(Transient):
         await client.call(DeletePerson("ann"), 0)
     assert told == [Retiring("VerifyFace", "This action is offline soon"), Retiring("DeletePerson", "{'a': 1}")]

@@ -8,13 +8,9 @@ import hashlib
 import hmac
 import json
 import re
-import shutil
-import socket
 import ssl
-import struct
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -40,18 +36,34 @@ from kiosk.recognition.tencent import repeats
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.clock import ServerClock
 from kiosk.recognition.tencent.events import Asked, CallEvent, SkewLearnt, unwatched
-from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
+from kiosk.recognition.tencent.legacy import LegacyRecogniser, candidates_of, identification
+from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
+from kiosk.recognition.tencent.legacy_faces import Identification
 from kiosk.recognition.tencent.legacy_form import Payload
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY, Identified, read
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY, read
 from kiosk.recognition.tencent.signing import Credentials, LegacySignature, sign_legacy
 from kiosk.recognition.tencent.transport import MAX_ANSWER, Transport
 from kiosk.settings import TencentLegacySettings
+from tests.tencent_stage import (
+    HTML,
+    Behaviour,
+    Cloud,
+    certificate_in,
+    drips,
+    header,
+    resets,
+    says,
+    sends,
+    silent,
+    soon,
+    without_proxies,
+)
 
 DATA = Path(__file__).parent / "data" / "tencent"
 VECTORS = json.loads((DATA / "legacy_vectors.json").read_text())
 KEYS = Credentials("AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000")
 FROZEN, RANDOM = 1_700_000_000, 123_456_789
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) + b"\r\n--\xff\xd9"
+JPEG = b"\xff\xd8\xff\xc0\0\x11\x08\0\x64\0\x64\3" + bytes(9) + bytes(range(256)) + b"\r\n--\xff\xd9"
 
 
 # --- signatures ---------------------------------------------------------------------------------------------------------
@@ -144,101 +156,11 @@ def test_a_verdict_does_not_depend_on_the_order(
         assert all(first.score - other >= margin and first.score > other for other in others)
 
 
-# --- a cloud made of bytes ----------------------------------------------------------------------------------------------
-
-Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+# --- a cloud that knows people ------------------------------------------------------------------------------------------
 
 
-class Cloud:
-    """Answers each request by the next behaviour of `script` (the last one for ever); keeps what it was sent."""
-
-    def __init__(self, *script: Behaviour) -> None:
-        self.script = list(script)
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Cloud]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            await asyncio.wait_for(asyncio.gather(*self._tasks), 10)
-            await server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = re.search(rb"(?i)content-length: (\d+)", head)
-                self.requests.append(head + await reader.readexactly(int(length[1]) if length else 0))
-                behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-                await behaviour(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def signatures(self) -> list[LegacySignature]:
-        return [LegacySignature.parse(header(request, "Authorization")) for request in self.requests]
-
-
-def header(request: bytes, name: str) -> str:
-    found = re.search(rb"(?im)^" + name.encode() + rb": ?(.*)\r$", request.partition(b"\r\n\r\n")[0] + b"\r\n")
-    assert found, f"no {name}"
-    return found[1].decode()
-
-
-def says(body: bytes | dict[str, Any], *, status: str = "200 OK", **headers: str) -> Behaviour:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [
-        f"HTTP/1.1 {status}",
-        f"Content-Length: {len(content)}",
-        *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items()),
-    ]
-    return sends("\r\n".join([*lines, "", ""]).encode() + content)
-
-
-def sends(raw: bytes, *, close: bool = False) -> Behaviour:
-    async def behave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(raw)
-        await writer.drain()
-        if close:
-            raise ConnectionError
-
-    return behave
-
-
-def drips(raw: bytes) -> Behaviour:
-    """One byte every 20 ms, until the other side goes."""
-
-    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        gone = asyncio.ensure_future(reader.read(1))
-        for at in range(len(raw)):
-            writer.write(raw[at : at + 1])
-            await asyncio.wait([gone], timeout=0.02)
-            if gone.done():
-                break
-        await gone
-
-    return behave
-
-
-async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    await reader.read(1)
-
-
-async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise ConnectionError
+def signatures(cloud: Cloud) -> list[LegacySignature]:
+    return [LegacySignature.parse(header(request, "Authorization")) for request in cloud.requests]
 
 
 def found(*people: tuple[str, float]) -> dict[str, Any]:
@@ -264,25 +186,36 @@ def settings(port: int, **more: Any) -> TencentLegacySettings:
     return TencentLegacySettings(**given)
 
 
+class Engine(LegacyRecogniser):
+    """The recogniser, and the candidates its verdicts rest on."""
+
+    async def among(self, photo: bytes, deadline: float) -> list[Candidate]:
+        return candidates_of(await self._client.call(identification(self._section.group_ids, image=photo), deadline))
+
+
 @asynccontextmanager
-async def client_of(cloud: Cloud, *, options: dict[str, Any] | None = None, **more: Any) -> AsyncIterator[LegacyClient]:
-    read_settings = settings(cloud.port, **more)
+async def engine_of(cloud: Cloud, *, options: dict[str, Any] | None = None, **more: Any) -> AsyncIterator[Engine]:
+    section = settings(cloud.port, **more)
     async with asyncio.timeout(20):
         given = options or {}
         caller = Caller(
-            [Transport(read_settings.endpoint, read_settings.ca_file)],
+            [Transport(section.endpoint, section.ca_file)],
             server_clock=ServerClock(given.get("wall", time.time)),
             watch=given.get("watch", unwatched),
         )
-        client = LegacyClient(read_settings, KEYS, caller, **({"nonce": given["nonce"]} if "nonce" in given else {}))
+        client = LegacyInterfaces(
+            caller,
+            KEYS,
+            appid=section.appid,
+            bucket=section.bucket,
+            upload=section.upload,
+            **({"nonce": given["nonce"]} if "nonce" in given else {}),
+        )
+        engine = Engine(client, caller, section)
         try:
-            yield client
+            yield engine
         finally:
-            await client.close()
-
-
-def soon(seconds: float = 10.0) -> float:
-    return time.monotonic() + seconds
+            await engine.close()
 
 
 @pytest.fixture
@@ -292,9 +225,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    without_proxies(monkeypatch)
 
 
 # --- what is sent -------------------------------------------------------------------------------------------------------
@@ -315,20 +246,20 @@ FROZEN_CLOCK: dict[str, Any] = {"wall": lambda: float(FROZEN), "nonce": lambda: 
 async def test_a_form_says_what_the_vendors_package_says() -> None:
     capture = (DATA / "legacy_py_identify_file.http").read_bytes()
     image = dict(form(capture))["image"]
-    async with Cloud(OK).running() as cloud, client_of(cloud, options=FROZEN_CLOCK) as client:
-        await client.identify(image, soon())
+    async with Cloud(OK).running() as cloud, engine_of(cloud, options=FROZEN_CLOCK) as engine:
+        await engine.among(image, soon())
     (request,) = cloud.requests
     assert request.startswith(b"POST /face/identify HTTP/1.1\r\n")
     assert header(request, "Authorization") == header(capture, "Authorization")
     assert form(request) == form(capture)
-    assert b'name="image"; filename="probe.jpg"\r\nContent-Type: image/jpeg\r\n' in request
+    assert b'name="image"; filename="image.jpeg"\r\nContent-Type: image/jpeg\r\n' in request
     assert request.count(b"filename=") == 1
 
 
 async def test_json_says_what_the_vendors_package_says() -> None:
     capture = (DATA / "legacy_py_identify_url.http").read_bytes()
-    async with Cloud(OK).running() as cloud, client_of(cloud, upload="json", options=FROZEN_CLOCK) as client:
-        await client.identify(JPEG, soon())
+    async with Cloud(OK).running() as cloud, engine_of(cloud, upload="json", options=FROZEN_CLOCK) as engine:
+        await engine.among(JPEG, soon())
     (request,) = cloud.requests
     ours, theirs = (list(json.loads(r.partition(b"\r\n\r\n")[2]).items()) for r in (request, capture))
     assert ours[:-1] == theirs[:-1]
@@ -340,8 +271,8 @@ async def test_json_says_what_the_vendors_package_says() -> None:
 async def test_several_groups_and_no_bucket() -> None:
     async with Cloud(OK).running() as cloud:
         for upload in ("multipart", "json"):
-            async with client_of(cloud, upload=upload, bucket="", group_ids=("staff", "guests")) as client:
-                await client.identify(JPEG, soon())
+            async with engine_of(cloud, upload=upload, bucket="", group_ids=("staff", "guests")) as engine:
+                await engine.among(JPEG, soon())
     assert form(cloud.requests[0]) == [
         ("appid", b"10000001"), ("group_ids[0]", b"staff"), ("group_ids[1]", b"guests"), ("image", JPEG),
     ]  # fmt: skip
@@ -350,38 +281,22 @@ async def test_several_groups_and_no_bucket() -> None:
     assert sent["group_ids"] == ["staff", "guests"]
 
 
-async def test_the_person_library() -> None:
-    created = {"person_id": "ann", "face_id": "7", "suc_group": 1, "suc_face": 1, "group_ids": ["tencent"], "session_id": ""}
-    info = {"person_id": "ann", "person_name": "Ann", "tag": "t", "group_ids": ["tencent"], "face_ids": ["7"]}
-    script = [says({"code": 0, "message": "OK", "data": data}) for data in (created, info, {"deleted": 1, "person_id": "ann"})]
-    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
-        assert (await client.new_person("ann", JPEG, soon(), name="Ann", tag="t")).face_id == "7"
-        assert (await client.get_info("ann", soon())).face_ids == ["7"]
-        assert await client.del_person("ann", soon()) == 1
-    new, get, delete = cloud.requests
-    names = ["appid", "bucket", "person_id", "person_name", "tag", "group_ids[0]", "image"]
-    assert [name for name, _ in form(new)] == names
-    assert (new.split()[1], get.split()[1], delete.split()[1]) == (b"/face/newperson", b"/face/getinfo", b"/face/delperson")
-    target = {"appid": "10000001", "bucket": "tencentyun", "person_id": "ann"}
-    assert json.loads(get.partition(b"\r\n\r\n")[2]) == json.loads(delete.partition(b"\r\n\r\n")[2]) == target
-
-
 @pytest.mark.parametrize(("upload", "size"), [("multipart", MAX_BODY), ("json", MAX_BODY * 3 // 4)])
 async def test_a_probe_over_the_limit_is_never_sent(upload: str, size: int) -> None:
-    async with Cloud(OK).running() as cloud, client_of(cloud, upload=upload) as client:
-        with pytest.raises(ProbeRejected, match=f"image.*{size}.*1500000") as caught:
-            await client.identify(bytes(size), soon())
-        assert caught.value.slug == "probe_too_large"
-        await client.identify(bytes(size - 1_000), soon())
+    async with Cloud(OK).running() as cloud, engine_of(cloud, upload=upload) as engine:
+        with pytest.raises(ProbeRejected, match=f"{size} of them pictures.*1500000") as caught:
+            await engine.among(JPEG.ljust(size), soon())
+        assert caught.value.slug == "request_out_of_bounds"
+        await engine.among(JPEG.ljust(size - 1_000), soon())
     assert len(cloud.requests) == 1
     assert len(cloud.requests[0].partition(b"\r\n\r\n")[2]) <= MAX_BODY
 
 
 async def test_calls_share_a_connection_and_warming_opens_it() -> None:
-    async with Cloud(says(b"", status="404 Not Found"), OK).running() as cloud, client_of(cloud) as client:
-        await client.warm()
-        await client.identify(JPEG, soon())
-        await client.identify(JPEG, soon())
+    async with Cloud(says(b"", status="404 Not Found"), OK).running() as cloud, engine_of(cloud) as engine:
+        await engine.warm()
+        await engine.among(JPEG, soon())
+        await engine.among(JPEG, soon())
     assert cloud.connections == 1
     assert cloud.requests[0].startswith(b"HEAD / ")
 
@@ -389,10 +304,10 @@ async def test_calls_share_a_connection_and_warming_opens_it() -> None:
 async def test_warming_leaves_faults_to_the_first_call() -> None:
     async with Cloud(OK).running() as cloud:
         pass
-    async with client_of(cloud) as client:
-        await client.warm()
+    async with engine_of(cloud) as engine:
+        await engine.warm()
         with pytest.raises(Transient, match="cloud_unreachable"):
-            await client.identify(JPEG, soon())
+            await engine.among(JPEG, soon())
 
 
 # --- what comes back ----------------------------------------------------------------------------------------------------
@@ -402,9 +317,9 @@ async def test_candidates_come_sorted_whatever_status_and_type() -> None:
     answer = found(("bob", 55.0), ("ann", 91.5))
     answer["data"]["candidates"].append({"person_id": "eve", "confidence": 60})
     script = (says(answer, Content_Type="text/html"), says(answer, status="500 Oops"))
-    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+    async with Cloud(*script).running() as cloud, engine_of(cloud) as engine:
         for _ in script:
-            assert [(c.person, c.score) for c in await client.identify(JPEG, soon())] == [
+            assert [(c.person, c.score) for c in await engine.among(JPEG, soon())] == [
                 ("ann", 91.5), ("eve", 60.0), ("bob", 55.0),
             ]  # fmt: skip
 
@@ -415,7 +330,6 @@ def with_confidence(text: str) -> bytes:
 
 LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + json.dumps(found(("ann", 91.5))).encode()
 CHUNK = b"%x\r\n" % 100_000 + bytes(100_000) + b"\r\n"
-HTML = b"<html><body>Log in to HotelWiFi</body></html>"
 
 FAULTS: dict[str, tuple[Behaviour, type[RecogniserError], str]] = {
     "silence": (silent, Transient, "deadline_exceeded"),
@@ -462,9 +376,9 @@ FAULTS: dict[str, tuple[Behaviour, type[RecogniserError], str]] = {
 async def test_every_fault_ends_in_time_with_its_error(name: str) -> None:
     behaviour, kind, slug = FAULTS[name]
     deadline = 0.4 if slug == "deadline_exceeded" else 15.0
-    async with Cloud(behaviour).running() as cloud, client_of(cloud) as client:
+    async with Cloud(behaviour).running() as cloud, engine_of(cloud) as engine:
         with pytest.raises(RecogniserError) as caught:
-            await client.identify(JPEG, soon(deadline))
+            await engine.among(JPEG, soon(deadline))
     assert (type(caught.value), caught.value.slug) == (kind, slug)
     assert len(cloud.requests) == (3 if slug in {"cloud_unreachable", "cloud_error"} else 1)
 
@@ -473,20 +387,20 @@ async def test_every_fault_ends_in_time_with_its_error(name: str) -> None:
 async def test_nobody_listens() -> None:
     async with Cloud(OK).running() as cloud:
         pass
-    async with client_of(cloud) as client:
+    async with engine_of(cloud) as engine:
         with pytest.raises(Transient, match="cloud_unreachable"):
-            await client.identify(JPEG, soon())
+            await engine.among(JPEG, soon())
         with pytest.raises(Transient, match="deadline_exceeded"):
-            await client.identify(JPEG, time.monotonic())
+            await engine.among(JPEG, time.monotonic())
 
 
 async def test_a_redirect_carries_the_picture_nowhere() -> None:
     async with Cloud(OK).running() as other:
         location = f"http://127.0.0.1:{other.port}/face/identify"
         portal = Cloud(says(b"", status="307 Temporary Redirect", Location=location))
-        async with portal.running() as cloud, client_of(cloud) as client:
+        async with portal.running() as cloud, engine_of(cloud) as engine:
             with pytest.raises(ContractViolation):
-                await client.identify(JPEG, soon())
+                await engine.among(JPEG, soon())
     assert (len(cloud.requests), other.connections) == (1, 0)
 
 
@@ -510,7 +424,7 @@ almost = st.builds(
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()) | almost)
 def test_any_body_yields_candidates_or_an_error_of_the_tree(body: bytes) -> None:
     try:
-        answer = read(body, Identified)
+        answer = read(body, Identification)
     except RecogniserError:
         return
     assert all(0 <= candidate.confidence <= 100 for candidate in answer.candidates)
@@ -536,34 +450,22 @@ def test_any_body_yields_candidates_or_an_error_of_the_tree(body: bytes) -> None
 async def test_the_table_says_what_is_repeated(
     script: list[Behaviour], requests: int, outcome: type[RecogniserError] | None
 ) -> None:
-    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
+    async with Cloud(*script).running() as cloud, engine_of(cloud) as engine:
         if outcome is None:
-            assert (await client.identify(JPEG, soon()))[0].person == "ann"
+            assert (await engine.among(JPEG, soon()))[0].person == "ann"
         else:
             with pytest.raises(outcome):
-                await client.identify(JPEG, soon())
+                await engine.among(JPEG, soon())
     assert len(cloud.requests) == requests
-    assert len({signature.plain for signature in cloud.signatures()}) == requests, "signed afresh each time"
+    assert len({signature.plain for signature in signatures(cloud)}) == requests, "signed afresh each time"
 
 
 async def test_a_pause_never_reaches_over_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "FIRST_PAUSE", 1_000.0)
-    async with Cloud(refuses(213)).running() as cloud, client_of(cloud) as client:
+    async with Cloud(refuses(213)).running() as cloud, engine_of(cloud) as engine:
         with pytest.raises(Transient) as caught:
-            await client.identify(JPEG, soon())
+            await engine.among(JPEG, soon())
     assert caught.value.code == "213"
-
-
-@pytest.mark.usefixtures("_no_pauses")
-async def test_enrolment_is_not_repeated_when_its_answer_was_lost() -> None:
-    async with Cloud(resets).running() as cloud, client_of(cloud) as client:
-        with pytest.raises(Transient):
-            await client.new_person("ann", JPEG, soon())
-        assert len(cloud.requests) == 1
-        cloud.script = [refuses(213)]
-        with pytest.raises(Transient):
-            await client.new_person("ann", JPEG, soon())
-        assert len(cloud.requests) == 4
 
 
 def late(seconds: float, code: int = 9) -> Behaviour:
@@ -573,10 +475,10 @@ def late(seconds: float, code: int = 9) -> Behaviour:
 async def test_the_servers_clock_is_learnt_once_and_kept() -> None:
     seen: list[CallEvent] = []
     options = {**FROZEN_CLOCK, "watch": seen.append}
-    async with Cloud(late(3_600), OK).running() as cloud, client_of(cloud, options=options) as client:
-        await client.identify(JPEG, soon())
-        await client.identify(JPEG, soon())
-    assert [signature.issued - FROZEN for signature in cloud.signatures()] == [0, 3_600, 3_600]
+    async with Cloud(late(3_600), OK).running() as cloud, engine_of(cloud, options=options) as engine:
+        await engine.among(JPEG, soon())
+        await engine.among(JPEG, soon())
+    assert [signature.issued - FROZEN for signature in signatures(cloud)] == [0, 3_600, 3_600]
     assert [round(event.seconds) for event in seen if isinstance(event, SkewLearnt)] == [3_600]
 
 
@@ -591,9 +493,9 @@ async def test_the_servers_clock_is_learnt_once_and_kept() -> None:
     ],
 )
 async def test_a_clock_that_cannot_be_learnt_is_an_error(script: list[Behaviour], requests: int) -> None:
-    async with Cloud(*script).running() as cloud, client_of(cloud, options=FROZEN_CLOCK) as client:
+    async with Cloud(*script).running() as cloud, engine_of(cloud, options=FROZEN_CLOCK) as engine:
         with pytest.raises(ClockRejected) as caught:
-            await client.identify(JPEG, soon())
+            await engine.among(JPEG, soon())
     assert (caught.value.slug, caught.value.code) == ("clock_rejected", "9")
     assert len(cloud.requests) == requests
 
@@ -603,10 +505,10 @@ async def test_every_request_is_observed_and_nothing_secret_is_logged() -> None:
     seen: list[CallEvent] = []
     options = {"watch": seen.append}
     script = (refuses(213), resets, says(HTML), OK)
-    async with Cloud(*script).running() as cloud, client_of(cloud, options=options) as client:
+    async with Cloud(*script).running() as cloud, engine_of(cloud, options=options) as engine:
         with capture_logs() as logs, pytest.raises(ContractViolation) as caught:
-            await client.identify(JPEG, soon())
-        await client.identify(JPEG, soon())
+            await engine.among(JPEG, soon())
+        await engine.among(JPEG, soon())
     asked = [event for event in seen if isinstance(event, Asked)]
     assert {event.interface for event in asked} == {"identify"}
     assert [event.outcome for event in asked] == ["213", "cloud_unreachable", "answer_makes_no_sense", "0"]
@@ -623,8 +525,8 @@ async def test_every_request_is_observed_and_nothing_secret_is_logged() -> None:
 async def test_a_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Cloud(OK).running() as proxy, Cloud(OK).running() as cloud:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        async with client_of(cloud) as client:
-            await client.identify(JPEG, soon())
+        async with engine_of(cloud) as engine:
+            await engine.among(JPEG, soon())
         assert (proxy.connections, cloud.connections) == (0, 1)
         transport = Transport("http://faces.example")
         await transport.exchange("POST", "/face/identify", body=b"x", deadline=soon())
@@ -634,15 +536,7 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_loopback(monkeypat
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 and its key, made now, trusted by nobody."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
-    file = tmp_path / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "c")]
-    subprocess.run([*command, *subject], check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + (tmp_path / "c").read_bytes())
-    return file
+    return certificate_in(tmp_path)
 
 
 @pytest.mark.usefixtures("_no_pauses")
@@ -651,21 +545,23 @@ async def test_certificates_are_checked(certificate: Path) -> None:
     tls.load_cert_chain(certificate)
     async with Cloud(OK).running(tls) as cloud:
         endpoint = f"https://127.0.0.1:{cloud.port}"
-        async with client_of(cloud, endpoint=endpoint) as client:
+        async with engine_of(cloud, endpoint=endpoint) as engine:
             with pytest.raises(Transient, match="CERTIFICATE_VERIFY_FAILED"):
-                await client.identify(JPEG, soon())
+                await engine.among(JPEG, soon())
         assert cloud.requests == []
-        async with client_of(cloud, endpoint=endpoint, ca_file=certificate) as client:
-            assert (await client.identify(JPEG, soon()))[0].person == "ann"
+        async with engine_of(cloud, endpoint=endpoint, ca_file=certificate) as engine:
+            assert (await engine.among(JPEG, soon()))[0].person == "ann"
 
 
 def test_what_cannot_work_is_refused_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="ca_file"):
         Transport("https://faces.example", tmp_path / "missing.pem")
-    transport = Transport("http://127.0.0.1:1")
-    for wrong, where in (({"appid": ""}, "appid"), ({"appid": "1&k=2"}, "appid"), ({"group_ids": ()}, "group_ids")):
-        with pytest.raises(ConfigurationError, match=where):
-            LegacyClient(settings(1, **wrong), KEYS, Caller([transport]))
+    for wrong, where in (({"appid": "1&k=2"}, "appid"), ({"bucket": "a b"}, "bucket")):
+        with pytest.raises(ValueError, match=where):
+            settings(1, **wrong)
+    caller = Caller([Transport("http://127.0.0.1:1")])
+    with pytest.raises(ConfigurationError, match="group_ids"):
+        LegacyRecogniser(LegacyInterfaces(caller, KEYS, appid="1"), caller, settings(1, group_ids=()))
     monkeypatch.setenv("ALL_PROXY", "gopher://proxy:1")
     with pytest.raises(ConfigurationError, match="proxy"):
         Transport("https://faces.example")
@@ -681,10 +577,9 @@ def probe() -> Probe:
 
 async def test_the_recogniser_gives_verdicts_and_raises_faults() -> None:
     script = (OK, says(found(("ann", 91.5), ("bob", 90.0))), says(found()), refuses(-1306))
-    async with Cloud(*script).running() as cloud, client_of(cloud) as client:
-        recogniser = LegacyRecogniser(client, threshold=80.0, margin=5.0)
-        assert await recogniser.identify(probe(), soon()) == Match("ann", 91.5, 100.0, "tencent-legacy")
-        assert await recogniser.identify(probe(), soon()) == NonMatch("ambiguous", 91.5, "tencent-legacy")
-        assert await recogniser.identify(probe(), soon()) == NonMatch("nobody_enrolled", 0.0, "tencent-legacy")
+    async with Cloud(*script).running() as cloud, engine_of(cloud, threshold=80.0, margin=5.0) as engine:
+        assert await engine.identify(probe(), soon()) == Match("ann", 91.5, 100.0, "tencent-legacy")
+        assert await engine.identify(probe(), soon()) == NonMatch("ambiguous", 91.5, "tencent-legacy")
+        assert await engine.identify(probe(), soon()) == NonMatch("nobody_enrolled", 0.0, "tencent-legacy")
         with pytest.raises(Unauthorised, match="group_unknown"):
-            await recogniser.identify(probe(), soon())
+            await engine.identify(probe(), soon())

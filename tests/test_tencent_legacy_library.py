@@ -36,8 +36,7 @@ from kiosk.recognition.tencent.legacy_library import (
     PersonAdded,
     SetInfo,
 )
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY, Upload
-from kiosk.recognition.tencent.legacy_wire import LegacyInterface, payload_of, read
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY, LegacyInterface, Upload, payload_of, read
 from kiosk.recognition.tencent.signing import Credentials, LegacySignature
 from kiosk.recognition.tencent.transport import Transport
 

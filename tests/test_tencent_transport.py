@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 import socket
 import ssl
-import struct
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -44,101 +42,29 @@ from kiosk.recognition.tencent.codes import iai_error
 from kiosk.recognition.tencent.events import Asked, CallEvent, Circuit, Repeated, Retiring, SkewLearnt, Slowed
 from kiosk.recognition.tencent.limiter import WINDOW, Limiter, Pace
 from kiosk.recognition.tencent.transport import MAX_ANSWER, Transport
+from tests.tencent_stage import (
+    HTML,
+    Behaviour,
+    Cloud,
+    certificate_in,
+    drips,
+    resets,
+    says,
+    sends,
+    silent,
+    soon,
+    without_proxies,
+)
 
 NOW = 1_700_000_000
 FACE = b"\xff\xd8 a face"
 
-# --- a cloud made of bytes ----------------------------------------------------------------------------------------------
-
-Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
+# --- a cloud that answers {"ok": …} ---------------------------------------------------------------------------------------
 
 
-class Cloud:
-    """Answers each request by the next behaviour of `script` (the last one for ever); keeps what it was sent."""
-
-    def __init__(self, *script: Behaviour) -> None:
-        self.script = list(script)
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @asynccontextmanager
-    async def running(self, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> AsyncIterator[Cloud]:
-        server = await asyncio.start_server(self._serve, host, 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            await asyncio.wait_for(asyncio.gather(*self._tasks), 10)
-            await server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = re.search(rb"(?i)content-length: (\d+)", head)
-                body = await reader.readexactly(int(length[1]) if length else 0)
-                self.requests.append(head + body)
-                behaviour = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-                await behaviour(reader, writer, body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    def times(self) -> list[int]:
-        """What X-Time said, request by request."""
-        return [int(re.findall(rb"X-Time: (\d+)", request)[0]) for request in self.requests]
-
-
-def sends(raw: bytes, *, close: bool = False) -> Behaviour:
-    async def behave(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
-        writer.write(raw)
-        await writer.drain()
-        if close:
-            raise ConnectionError
-
-    return behave
-
-
-def says(body: bytes | dict[str, Any], *, status: str = "200 OK", **headers: str) -> Behaviour:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    more = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return sends("\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", *more, "", ""]).encode() + content)
-
-
-def drips(raw: bytes) -> Behaviour:
-    """One byte every 20 ms, until the other side goes."""
-
-    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: bytes) -> None:
-        gone = asyncio.ensure_future(reader.read(1))
-        for at in range(len(raw)):
-            writer.write(raw[at : at + 1])
-            await asyncio.wait([gone], timeout=0.02)
-            if gone.done():
-                break
-        await gone
-
-    return behave
-
-
-async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter, __: bytes) -> None:
-    await reader.read(1)
-
-
-async def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raise ConnectionError
+def times(cloud: Cloud) -> list[int]:
+    """What X-Time said, request by request."""
+    return [int(re.findall(rb"X-Time: (\d+)", request)[0]) for request in cloud.requests]
 
 
 async def echoes(_: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> None:
@@ -151,7 +77,6 @@ def refuses(code: str, **headers: str) -> Behaviour:
 
 
 OK = says({"ok": "yes"})
-HTML = b"<html>Log in to HotelWiFi</html>"
 LONG = b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{"ok": "yes"}'
 
 
@@ -187,10 +112,6 @@ async def caller_of(*endpoints: str, wall: Callable[[], float] = time.time, **op
             await caller.close()
 
 
-def soon(seconds: float = 15.0) -> float:
-    return time.monotonic() + seconds
-
-
 async def error_of(call: Awaitable[str]) -> RecogniserError:
     with pytest.raises(RecogniserError) as caught:
         await call
@@ -199,9 +120,7 @@ async def error_of(call: Awaitable[str]) -> RecogniserError:
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    without_proxies(monkeypatch)
     monkeypatch.setattr(repeats, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(limiter, "BACK_OFF", 0.05)
 
@@ -553,7 +472,7 @@ async def test_the_servers_clock_is_learnt_and_kept_for_signatures(off: int) -> 
     async with Cloud(late(off), OK).running() as cloud, caller_of(cloud.url, **options) as caller:
         for _ in range(2):
             assert await caller.call(asking(write=True), soon()) == "yes"
-    assert [moment - NOW for moment in cloud.times()] == [0, off, off]
+    assert [moment - NOW for moment in times(cloud)] == [0, off, off]
     assert [round(event.seconds) for event in seen if isinstance(event, SkewLearnt)] == [off]
 
 
@@ -740,15 +659,7 @@ def test_what_cannot_work_is_refused_at_start(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 and its key, made now, trusted by nobody."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
-    file = tmp_path / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "c")]
-    subprocess.run([*command, *subject], check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + (tmp_path / "c").read_bytes())
-    return file
+    return certificate_in(tmp_path)
 
 
 async def test_stages_are_timed(certificate: Path) -> None:

@@ -31,6 +31,7 @@ from kiosk.recognition.tencent.iai.searching import (
     SearchPersons,
     SearchPersonsReturnsByGroup,
 )
+from kiosk.recognition.tencent.legacy import identification
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Ask the vendor's interfaces, and find out why they do not answer."
@@ -53,8 +54,9 @@ Drawn = Annotated[Path | None, typer.Option("--draw", metavar="FILE.png", help="
 @command(app, "identify")
 async def identify(cloud: Session, photo: Photo, group: Groups = None) -> Reply:
     """Who is this? /face/identify of the older host; today's is `search`."""
-    found = await cloud.identify(photo.photo, group or ())
-    return Reply("identify", found, legacy_bar(cloud.settings, "identify"))
+    groups = tuple(group or cloud.settings.tencent_legacy.group_ids)
+    request = identification(_some(groups, "tencent_legacy"), image=photo.image, url=photo.url)
+    return Reply("identify", await cloud.legacy(request), legacy_bar(cloud.settings, "identify"))
 
 
 @command(app, "multidentify")

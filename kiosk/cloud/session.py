@@ -8,15 +8,13 @@ from types import TracebackType
 from typing import Self
 
 from kiosk.cloud.tape import Recording, Tape
-from kiosk.domain import Candidate
 from kiosk.eye.photos import PhotoEye
 from kiosk.ports import Shape
-from kiosk.recognition.build import TencentSettings, account_of, caller_of, credentials_of, legacy_of
+from kiosk.recognition.build import TencentSettings, account_of, caller_of, legacy_of
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Asked, CallEvent, Retiring, SkewLearnt
 from kiosk.recognition.tencent.iai.client import IaiClient
 from kiosk.recognition.tencent.iai.wire import A, Interface
-from kiosk.recognition.tencent.legacy import LegacyClient
 from kiosk.recognition.tencent.legacy_wire import D, LegacyInterface
 from kiosk.recognition.tencent.transport import Transport
 from kiosk.settings import Settings
@@ -45,21 +43,13 @@ class Session:
     async def iai(self, request: Interface[A]) -> A:
         """Asks today's interfaces."""
         section = self.settings.tencent_iai
-        client = IaiClient(self._caller(section), account_of(section), self._hear)
+        client = IaiClient(self._caller(section), account_of(section))
         return await client.call(request, time.monotonic() + section.deadline)
 
     async def legacy(self, request: LegacyInterface[D]) -> D:
         """Asks the older host."""
         section = self.settings.tencent_legacy
         return await legacy_of(section, self._caller(section)).call(request, time.monotonic() + section.deadline)
-
-    async def identify(self, photo: bytes, groups: Sequence[str]) -> list[Candidate]:
-        """`/face/identify` among `groups`, by default the configured ones."""
-        section = self.settings.tencent_legacy
-        if groups:
-            section = section.model_copy(update={"group_ids": tuple(groups)})
-        client = LegacyClient(section, credentials_of(section), self._caller(section))
-        return await client.identify(photo, time.monotonic() + section.deadline)
 
     async def draw(self, photo: bytes, shapes: Sequence[Shape]) -> bytes:
         """A PNG of the photo with `shapes` on it, made by an eye."""

@@ -14,7 +14,7 @@ from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
 from kiosk.recognition.tencent.iai.client import Account, IaiClient
 from kiosk.recognition.tencent.iai.recogniser import IaiRecogniser
-from kiosk.recognition.tencent.legacy import LegacyClient, LegacyRecogniser
+from kiosk.recognition.tencent.legacy import LegacyRecogniser
 from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.limiter import Limiter
 from kiosk.recognition.tencent.signing import Credentials
@@ -97,20 +97,15 @@ def open_device(settings: Settings) -> OnDeviceRecogniser:
 def legacy_recogniser(settings: Settings, watch: Watch) -> LegacyRecogniser:
     """Raises ConfigurationError where the account is not fully named (`configuration_invalid`, `secret_missing`)."""
     section = settings.tencent_legacy
-    for name in ("appid", "group_ids"):
-        if not getattr(section, name):
-            raise ConfigurationError(
-                "configuration_invalid", f"tencent_legacy.{name} is empty; it stands in the vendor's console"
-            )
-    client = LegacyClient(section, credentials_of(section), caller_of(section, watch))
-    return LegacyRecogniser(client, threshold=section.threshold, margin=section.margin)
+    caller = caller_of(section, watch)
+    return LegacyRecogniser(legacy_of(section, caller), caller, section)
 
 
 def iai_recogniser(settings: Settings, watch: Watch) -> IaiRecogniser:
     """Raises as `legacy_recogniser` does, and where no score is documented for the false match rate."""
     section = settings.tencent_iai
     caller = caller_of(section, watch)
-    return IaiRecogniser(IaiClient(caller, account_of(section), watch), caller, section)
+    return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section)
 
 
 def caller_of(section: TencentSettings, watch: Watch, transport: Callable[[str], Transport] | None = None) -> Caller:

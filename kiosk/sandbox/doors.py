@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from kiosk.recognition.tencent.codes import LEGACY
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY
 from kiosk.sandbox.iai.desk import MAX_POST, refuse
 from kiosk.sandbox.iai.desk import Desk as CurrentDesk
 from kiosk.sandbox.legacy.desk import Desk as OldDesk

@@ -154,6 +154,12 @@ class Caller:
                 self._watch(Repeated(request.interface, error.slug, error.code, pause))
             await asyncio.sleep(pause)
 
+    def retiring(self, interface: str, notice: str) -> None:
+        """The vendor lets us know, by an error or beside an answer, that an interface goes offline. Told once for each."""
+        if interface not in self._retiring:
+            self._retiring.add(interface)
+            self._watch(Retiring(interface, notice))
+
     async def warm(self) -> None:
         """Opens the connections (DNS, TCP, TLS) and keeps them open until `close`. Faults are left for the first call."""
         await asyncio.gather(*map(self._ping, self._lines))
@@ -233,9 +239,8 @@ class Caller:
             rate = self._limiter.slow_down(request.group)
             if rate is not None:
                 self._watch(Slowed(request.group, rate))
-        if error.slug == "interface_retired" and request.interface not in self._retiring:
-            self._retiring.add(request.interface)
-            self._watch(Retiring(request.interface, error.detail))
+        if error.slug == "interface_retired":
+            self.retiring(request.interface, error.detail)
 
     async def _ping(self, line: Line) -> None:
         with contextlib.suppress(RecogniserError):

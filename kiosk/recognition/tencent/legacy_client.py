@@ -1,4 +1,4 @@
-"""The older host's remaining interfaces, for one account."""
+"""The older host's interfaces, for one account."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from kiosk.recognition.tencent.calls import Attempt, Caller, Outgoing, Request
 from kiosk.recognition.tencent.interface import answer_type
-from kiosk.recognition.tencent.legacy_messages import Upload
-from kiosk.recognition.tencent.legacy_wire import D, LegacyInterface, Target, payload_of, read
+from kiosk.recognition.tencent.legacy_wire import D, LegacyInterface, Target, Upload, payload_of, read
 from kiosk.recognition.tencent.signing import Credentials, sign_legacy
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,9 +18,11 @@ from kiosk.recognition.tencent import bounds
 from kiosk.recognition.tencent.codes import error_for
 from kiosk.recognition.tencent.interface import Describing, decoder, judged
 from kiosk.recognition.tencent.legacy_form import FilePart, Payload, encode_form
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY, Upload
 from kiosk.recognition.tencent.picture_header import read_header
 
+MAX_BODY = 1_500_000
+"""Bytes of a whole request; the documents say 1.5 MB, and the smaller reading is safe."""
+Upload = Literal["multipart", "json"]
 Target = tuple[tuple[str, str], ...]
 """Appid and, where there is one, bucket: the first fields of every request."""
 

@@ -10,7 +10,7 @@ from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.refusal import GalleryRefusal
-from kiosk.recognition.tencent.legacy_messages import MAX_BODY
+from kiosk.recognition.tencent.legacy_wire import MAX_BODY
 from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.legacy.faces import Data, Faces
 from kiosk.sandbox.legacy.gate import Gate

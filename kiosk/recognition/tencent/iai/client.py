@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.recognition.tencent.calls import Attempt, Caller, Outgoing, Request
-from kiosk.recognition.tencent.events import Retiring, Watch, unwatched
 from kiosk.recognition.tencent.iai.wire import VERSION, A, Interface, body_of, read
 from kiosk.recognition.tencent.interface import answer_type
 from kiosk.recognition.tencent.signing import Credentials, sign_tc3
@@ -27,14 +26,12 @@ class Account:
 class IaiClient:
     """Makes any call of the package: `await iai.call(CompareFace(image_a=a, image_b=b), deadline)` gives a `Scored`.
 
-    Event loop only. `watch` hears once of each interface the vendor is about to retire. Does not own the caller.
+    Event loop only. Does not own the caller, whose watch hears once of each interface the vendor is about to retire.
     """
 
-    def __init__(self, caller: Caller, account: Account, watch: Watch = unwatched) -> None:
+    def __init__(self, caller: Caller, account: Account) -> None:
         self._caller = caller
         self._account = account
-        self._watch = watch
-        self._retiring: set[str] = set()
 
     async def call(self, request: Interface[A], deadline: float) -> A:
         """Ends before `deadline` (monotonic seconds).
@@ -51,7 +48,7 @@ class IaiClient:
             return Outgoing("/", self._headers(action, digest, attempt), body)
 
         def understand(answer: bytes) -> A:
-            return read(answer, kind, lambda notice: self._tell(action, notice))
+            return read(answer, kind, lambda notice: self._caller.retiring(action, notice))
 
         return await self._caller.call(
             Request(action, request.GROUP, build, understand, write=request.WRITE, settled=request.settled()), deadline
@@ -72,8 +69,3 @@ class IaiClient:
             ("X-TC-Language", account.language),
             ("Authorization", authorization),
         )
-
-    def _tell(self, action: str, notice: str) -> None:
-        if action not in self._retiring:
-            self._retiring.add(action)
-            self._watch(Retiring(action, notice))
