@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,9 +222,12 @@ def test_nothing_secret_shows(gallery: Gallery) -> None:
 
 
 def test_export_is_plain_and_has_embeddings_only_if_asked(gallery: Gallery) -> None:
+    gallery.describe("ann", "staff", {1: "by the window"})
     ann, ben = gallery.export()
+    assert ann["groups"] == {"staff": {"1": "by the window"}}
     assert (ann["person_id"], ann["name"], ben["groups"]) == ("ann", "name of ann", {"staff": {}, "night": {}})
     assert "embeddings" not in ann
+    assert json.loads(json.dumps(ann))["faces"][0]["box"]["x"] == 11
     (told, _) = gallery.export(embeddings=True)
     assert [base64.b64decode(text) for text in told["embeddings"]] == [embedding(1)]
 
@@ -255,3 +260,14 @@ def test_who_is_far_behind_starts_afresh(tmp_path: Path) -> None:
         assert here._store.value("SELECT count(*) FROM changes") < 70_000
         assert best(there, 2, "staff") == ("ben", 1.0)
         assert best(there, 1) != ("ann", 1.0)
+
+
+def test_what_was_taken_back_is_forgotten_even_if_as_much_comes_in_its_place() -> None:
+    gallery = Gallery()
+    with suppress(ZeroDivisionError), gallery.together():
+        enrol(gallery, "ann", 1)
+        assert best(gallery, 1, "staff") == ("ann", 1.0)
+        raise ZeroDivisionError
+    enrol(gallery, "ben", 2, "night")
+    assert best(gallery, 1) == ("ben", round(cosine(embedding(1), embedding(2)), 4))
+    assert best(gallery, 2, "night") == ("ben", 1.0)

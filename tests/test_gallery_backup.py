@@ -110,6 +110,23 @@ def test_what_was_comes_back_and_who_has_it_open_follows(file: Path, copy: Path)
     assert sorted(part.name for part in file.parent.iterdir()) == ["away", "gallery.sqlite"]
 
 
+def test_who_follows_is_not_misled_by_another_past(file: Path, copy: Path) -> None:
+    """The changes that it has not yet seen are not all that differs."""
+    early = copy.with_name("early.sqlite")
+    with Gallery.open(file, KEY) as gallery, Gallery.open(file, KEY) as other:
+        enrol(gallery, "p0", 0)
+        gallery.backup(early)
+        for number in range(1, 5):
+            enrol(gallery, f"p{number}", number)
+        gallery.backup(copy)
+        Gallery.restore(file, KEY, early)
+        enrol(gallery, "q1", 11)
+        assert best(other, 11, "staff") == ("q1", 1.0)
+        Gallery.restore(file, KEY, copy)
+        assert best(other, 1, "staff") == ("p1", 1.0)
+        assert best(other, 11, "staff") != ("q1", 1.0)
+
+
 def test_a_gallery_comes_back_where_none_is(file: Path, copy: Path) -> None:
     with Gallery.open(file, KEY) as gallery:
         enrol(gallery, "ann", 1)

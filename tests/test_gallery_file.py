@@ -152,6 +152,14 @@ def test_a_file_taken_away_is_missed(file: Path) -> None:
             gallery.search_all(embedding(1), 1)
 
 
+def test_a_file_is_the_same_from_another_directory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    with Gallery.open(Path(file.name), KEY) as gallery:
+        enrol(gallery, "ann", 1)
+        monkeypatch.chdir("/")
+        assert best(gallery, 1) == ("ann", 1.0)
+
+
 def test_a_second_writer_waits_and_then_says_so(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "WAIT", 0.1)
     with Gallery.open(file, KEY) as here, Gallery.open(file, KEY) as there:
@@ -161,6 +169,8 @@ def test_a_second_writer_waits_and_then_says_so(file: Path, monkeypatch: pytest.
             assert best(there, 2) != ("ben", 1.0)
             with fails("gallery_locked"):
                 enrol(there, "eve", 3)
+            with Gallery.open(file, KEY) as third:  # to read needs no waiting
+                assert best(third, 1) == ("ann", 1.0)
         enrol(there, "eve", 3)
         assert best(here, 3) == ("eve", 1.0)
 

@@ -82,6 +82,7 @@ def test_keys_that_are_none(place: KeyFile, file: Path) -> None:
         Gallery.open(file, place)
     with fails("gallery_key_missing"):
         Gallery.open(file)
+    assert not file.exists()
 
 
 def test_a_key_is_made_only_where_there_is_no_gallery(place: KeyFile, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -189,11 +190,12 @@ class Life(RuleBasedStateMachine):
         merged=st.booleans(),
     )
     def search(self, hand: int, seed: int, groups: set[str] | None, top: int, upper: bool, merged: bool) -> None:
-        gallery = self.hands[hand]
+        self.look(self.hands[hand], seed, None if groups is None else groups & set(self.model.groups), top, upper, merged)
+
+    def look(self, gallery: Gallery, seed: int, groups: set[str] | None, top: int, upper: bool, merged: bool) -> None:
         if groups is None:
             hits, among = gallery.search_all(embedding(seed), top, upper=upper, merged=merged), set(self.model.persons)
         else:
-            groups &= set(self.model.groups)
             hits = gallery.search(embedding(seed), sorted(groups), top, upper=upper, merged=merged)
             among = self.model.members(groups)
             assert gallery.population(sorted(groups)) == (len(among), sum(len(self.model.faces[p]) for p in among))
@@ -207,6 +209,13 @@ class Life(RuleBasedStateMachine):
             if not merged:
                 known = self.model.faces[hit.person][hit.face]
                 assert cosine(embedding(seed), embedding(known + UPPER * upper)) == pytest.approx(hit.cosine, abs=1e-5)
+
+    @invariant()
+    def one_follows_every_step(self) -> None:
+        """The other looks now and then only."""
+        for upper, merged in itertools.product((False, True), repeat=2):
+            self.look(self.hands[0], 3, None, 9, upper, merged)
+        self.look(self.hands[0], 3, set(self.model.groups), 9, upper=False, merged=False)
 
     @invariant()
     def both_know_the_same(self) -> None:

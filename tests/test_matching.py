@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from kiosk.bench import on_device
+from kiosk.bench.report import Report
 from kiosk.errors import ContractViolation
 from kiosk.recognition.on_device import matching
 from kiosk.recognition.on_device.matching import DIMENSIONS, Index, Numbers, Vector, cosine_of, mean_vector, unit_vector
@@ -216,3 +221,13 @@ def test_a_merged_person_is_what_the_mean_of_their_faces_is(seeds: list[int]) ->
     ((owners, means),) = index.means()
     assert owners.tolist() == [3]
     assert cosine_of(means[0].tobytes(), mean_vector([embedding(seed) for seed in seeds])) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_benchmark_measures_and_faiss_finds_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    report = Report()
+    on_device.measure(report, (60, 120), 4)
+    assert "4 of 4 probes had the same 5 persons" in " ".join(capsys.readouterr().out.split())
+    report.write(tmp_path / "report.json")
+    tables = [table["rows"] for table in json.loads((tmp_path / "report.json").read_bytes())["benchmarks"]]
+    assert [len(rows) for rows in tables] == [5, 5, 6, 3]
+    assert all(value > 0 for row in tables[0] for value in row.values() if isinstance(value, float))

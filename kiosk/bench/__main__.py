@@ -11,6 +11,7 @@ import typer
 from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
+from kiosk.bench import on_device as on_device_bench
 from kiosk.bench.report import Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Measure; every figure is printed with its method.")
@@ -29,6 +30,7 @@ def choose(
         frames()
         door()
         client()
+        on_device()
 
 
 @app.command()
@@ -53,6 +55,17 @@ def client(
 ) -> None:
     """Our client beside the vendor's own package: wall time, CPU, import time and memory."""
     asyncio.run(client_bench.measure(_report, calls, starts))
+
+
+@app.command()
+def on_device(
+    persons: Annotated[
+        int, typer.Option(help="Persons enrolled in a file, five faces each; three times as many in RAM only.")
+    ] = 20_000,
+    rounds: Annotated[int, typer.Option(help="Searches of each kind, and changes of each kind.")] = 100,
+) -> None:
+    """Searches on the device beside faiss and the memory's own speed; opening, changing and weighing a gallery."""
+    on_device_bench.measure(_report, (persons, 3 * persons), rounds)
 
 
 app()

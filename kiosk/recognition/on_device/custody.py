@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kiosk.recognition.on_device.deletions import SEALED, Ledger
-from kiosk.recognition.on_device.keys import KeyFile, key_id
+from kiosk.recognition.on_device.keys import KeyFile, key_id, sync
 from kiosk.recognition.on_device.refusal import GalleryError
 from kiosk.recognition.on_device.register import Register
 from kiosk.recognition.on_device.sealing import Seal
@@ -78,9 +78,7 @@ def backup(store: Store, to: Path) -> None:
             copy.settle()
         try:
             partial.replace(to)
-            directory = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(directory)
-            os.close(directory)
+            sync(to.parent)
         except OSError as error:
             raise GalleryError("gallery_unwritable", f"{to}: {error.strerror}") from error
 

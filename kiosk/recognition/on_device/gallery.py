@@ -7,10 +7,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from kiosk.recognition.on_device import custody
 from kiosk.recognition.on_device.deletions import Deletion
@@ -41,10 +42,15 @@ class Gallery(Enrolment):
         self._key = key or secrets.token_bytes(LENGTH)
         super().__init__(store, Seal(self._key, store.meta("gallery") or ""), wall, keep_photos=keep_photos)
         self._mirror = Mirror(store, self._seal)
+        if store.meta("key") is None:
+            self._lock_up()
+        self._seal.follow(store.meta("key"))
+
+    def _lock_up(self) -> None:
         with self.together():
-            if store.meta("key") is None:
+            if self._store.meta("key") is None:  # another process may have been faster
                 self._seal.use(self._key if isinstance(self._key, bytes) else self._key.read())
-                store.set_meta("key", self._seal.key_id)
+                self._store.set_meta("key", self._seal.key_id)
                 self._ledger.create()
 
     @classmethod
@@ -64,6 +70,8 @@ class Gallery(Enrolment):
         """
         if path is not None and key is None:
             raise GalleryError("gallery_key_missing", f"{path} needs one")
+        if path is not None and not path.exists() and isinstance(key, KeyFile):
+            key.read()  # without a key no file comes into being
         store = Store(path)
         try:
             return cls(wall, store, key, keep_photos=keep_photos)
@@ -233,7 +241,7 @@ class Gallery(Enrolment):
     def export(self, *, embeddings: bool = False) -> Iterator[dict[str, Any]]:
         """Everybody as plain values, for a report; `embeddings` as base64 of 128 float32, little endian."""
         for person in self.everybody():
-            plain = asdict(person)
+            plain = msgspec.to_builtins(person, str_keys=True)
             if embeddings:
                 with self._reading():
                     found = self._register.embeddings(person.person_id)

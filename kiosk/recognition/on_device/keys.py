@@ -85,7 +85,7 @@ class KeyFile:
         """The key beside becomes the key; nothing where another process was faster."""
         try:
             self._beside(wanted).replace(self.path)
-            _sync(self.path.parent)
+            sync(self.path.parent)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -119,12 +119,13 @@ def _write(file: Path, key: bytes) -> None:
             stream.write(base64.b64encode(key) + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
-        _sync(file.parent)
+        sync(file.parent)
     except OSError as error:
         raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
+    """Puts its entries on disk: without that, a new or renamed file may be gone after a power cut. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -48,7 +48,8 @@ class Mirror:
         if self._unsure_since not in (None, version.rollbacks):
             self._forget()  # of what was read before it was committed, something was taken back
         generation = self._store.meta("generation")
-        oldest, newest = self._store.rows("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM changes")[0]
+        oldest = self._store.value("SELECT min(seq) FROM changes") or 0  # asked for together, SQLite would read all of them
+        newest = self._store.value("SELECT max(seq) FROM changes") or 0
         if generation != self._generation or newest < self._seen or oldest > self._seen + 1:
             self._forget()
         elif newest > self._seen:

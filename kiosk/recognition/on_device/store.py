@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kiosk.recognition.on_device.keys import sync
 from kiosk.recognition.on_device.refusal import GalleryError
 
 APPLICATION = 0x6B696F73
@@ -50,7 +51,7 @@ class Store:
     """One connection; without a `file`, in memory. One thread at a time. Everything raises GalleryError."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self.file = file
+        self.file = file = file and file.absolute()
         self._depth = 0
         self._changes_before = 0
         self._rollbacks = 0
@@ -216,9 +217,10 @@ class Store:
         for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
             self.write(f"PRAGMA {pragma}")
         self._use_log()
-        with self.transaction():
-            if self._is_empty():
-                self._create()
+        if self._is_empty():
+            with self.transaction():
+                if self._is_empty():  # another process may have been faster
+                    self._create()
         self._recognise()
 
     def _use_log(self) -> None:
@@ -265,7 +267,9 @@ def _make(file: Path) -> None:
     """Where it is not there yet; readable by its owner only."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        if not file.exists():
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+            sync(file.parent)
     except OSError as error:
         raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
 

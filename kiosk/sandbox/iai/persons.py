@@ -126,8 +126,9 @@ class People:
         face = self._gallery.new_face(seen)
         if not twin:
             person = self._gallery.new_person(sent.person_id, sent.person_name, gender=sent.gender or 0)
-            self._gallery.create_person(person, [sent.group_id], face, CURRENT)
-            self._gallery.describe(sent.person_id, sent.group_id, descriptions)
+            with self._gallery.together():
+                self._gallery.create_person(person, [sent.group_id], face, CURRENT)
+                self._gallery.describe(sent.person_id, sent.group_id, descriptions)
         return {
             "FaceId": "" if twin else face.face_id,
             "SimilarPersonId": twin,
