@@ -140,6 +140,12 @@ class EyeSettings(Section):
     """Threads OpenCV may use."""
     find_width: Annotated[int, Field(ge=160, le=1920)] = 320
     """Faces are looked for in a copy of the frame of this width; wider finds smaller faces, slower."""
+    photo_within: PositiveSeconds = 10.0
+    """Seconds one photo handed in may take; the worker that takes longer is killed and replaced."""
+    photo_memory_mb: Annotated[int, Field(ge=256, le=16_384)] = 512
+    """Megabytes one photo may take beyond what the loaded models do; the largest allowed was seen to take 290."""
+    photos_waiting: Annotated[int, Field(ge=1, le=1000)] = 32
+    """Photos that may wait for a worker; one more is refused."""
 
 
 class TencentSettings(Section):

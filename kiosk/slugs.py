@@ -161,6 +161,7 @@ TABLE: dict[str, Entry] = {
     ),
     "eye_lost": Entry("device", _OUT, ("the eye ended unexpectedly and is restarted", "视觉进程意外结束，正在重启")),
     "eye_wedged": Entry("device", _OUT, ("the eye fell silent and was killed", "视觉进程无响应，已被终止")),
+    "eye_busy": Entry("device", _WAIT, ("too many photos wait to be looked at", "待处理的图片过多")),
     "eye_contract": Entry("device", _OUT, ("the eye sent something malformed and was killed", "视觉进程消息异常，已被终止")),
     "relay_lost": Entry("device", _OUT, ("the relay does not answer", "继电器无响应")),
     "relay_missing": Entry("device", _OUT, ("the relay cannot be opened", "无法打开继电器")),

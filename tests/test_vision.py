@@ -34,7 +34,7 @@ GREY = 120
 
 @pytest.fixture(scope="module")
 def assessor(models_dir: Path) -> Iterator[Assessor]:
-    networks = load(models_dir, EyeSettings(), (320,), embed=True)
+    networks = load(models_dir, EyeSettings(), (320,), embed=True, mask=True)
     yield Assessor(networks, QualitySettings(), closely=2)
     networks.landmarker.close()
 

@@ -16,7 +16,7 @@ from kiosk.capture.source import Source, open_source
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
-from kiosk.eye.confinement import bind_to_parent, confine
+from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examiner
@@ -154,6 +154,7 @@ def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
     with ExitStack() as stack:
         reader = None if orders.draws_only else stack.enter_context(PhotoReader(quality, eye, Path(orders.models_dir)))
         spent = {"models": time.monotonic() - begun}
+        limit_memory(eye.photo_memory_mb * 1_000_000)
         channel.send(messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds=spent))
         while isinstance(message := channel.receive(), messages.Analyse | messages.Draw):
             channel.send(_answer(reader, message))

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
@@ -15,12 +15,14 @@ from kiosk.eye.process import EyeProcess
 from kiosk.ports import USUAL, AnalysedPhoto, Shape, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 
-_ANSWER_WITHIN = 10.0
-"""Seconds for one photo; the largest allowed takes well under one on a small box."""
+_T = TypeVar("_T", messages.Analysed, messages.Drawn)
 
 
 class PhotoEye:
     """A ports.PhotoAnalyser: one worker process, one photo at a time, replaced when it dies or dawdles.
+
+    A photo that takes longer than `eye.photo_within` ends in CameraError `eye_wedged`; one that wants more memory than
+    `eye.photo_memory_mb` in PhotoRejected `image_decode_failed` or, past the decoding, CameraError `eye_lost`.
 
     Use as an async context manager; event loop only.
     """
@@ -34,58 +36,71 @@ class PhotoEye:
             draws_only=draws_only,
         )
         self._start_within = eye.start_within
+        self._photo_within = eye.photo_within
         self._eye: EyeProcess | None = None
         self._turn = asyncio.Lock()
         self._numbers = itertools.count()
 
     async def __aenter__(self) -> Self:
-        """Raises CameraError where the worker cannot start (`model_missing`, `confinement_unavailable`, …)."""
-        async with self._turn:
-            await self._ready_eye()
+        """Raises as `start` does."""
+        await self.start()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._eye is not None:
-            await self._eye.end(grace=0.5)
+        await self.end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker is there to take a photo."""
+        return self._eye is not None and self._eye.alive
+
+    async def start(self) -> None:
+        """Starts the worker where none lives. Raises CameraError where it cannot start (`model_missing`, …)."""
+        async with self._turn:
+            await self._ready_eye()
+
+    async def end(self) -> None:
+        """Ends the worker, if there is one."""
+        eye, self._eye = self._eye, None
+        if eye is not None:
+            await eye.end(grace=0.5)
 
     async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """See ports.PhotoAnalyser."""
-        answer = await self._ask(messages.Analyse(next(self._numbers), photo, wish))
-        if isinstance(answer, messages.Analysed):
-            return answer.photo
-        raise CameraError("eye_contract", "asked to analyse, it drew")
+        return (await self._ask(messages.Analyse(next(self._numbers), photo, wish), messages.Analysed)).photo
 
     async def draw(self, photo: bytes, shapes: Sequence[Shape]) -> bytes:
         """A PNG of the photo with `shapes` on it. Raises as `analyse` does."""
-        answer = await self._ask(messages.Draw(next(self._numbers), photo, tuple(shapes)))
-        if isinstance(answer, messages.Drawn):
-            return answer.png
-        raise CameraError("eye_contract", "asked to draw, it analysed")
+        return (await self._ask(messages.Draw(next(self._numbers), photo, tuple(shapes)), messages.Drawn)).png
 
-    async def _ask(self, question: messages.Analyse | messages.Draw) -> messages.Analysed | messages.Drawn:
+    async def _ask(self, question: messages.Analyse | messages.Draw, kind: type[_T]) -> _T:
         if len(question.photo) > 5_000_000:
             raise PhotoRejected("image_too_large", f"{len(question.photo)} bytes; 5000000 are allowed")
         async with self._turn:
             eye = await self._ready_eye()
             eye.send(question)
-            answer = await self._answer(eye)
-        match answer:
-            case messages.Analysed(request=request) | messages.Drawn(request=request) if request == question.request:
+            answer = await self._answer(eye, self._photo_within)
+            if isinstance(answer, kind | messages.Refused) and answer.request == question.request:
+                if isinstance(answer, messages.Refused):
+                    raise PhotoRejected(answer.slug, answer.detail)
                 return answer
-            case messages.Refused(request=request, slug=slug, detail=detail) if request == question.request:
-                raise PhotoRejected(slug, detail)
+            await self.end()
         raise CameraError("eye_contract", "the answer is to another question")
 
     async def _ready_eye(self) -> EyeProcess:
+        if self._eye is not None and not self._eye.alive:
+            # It died between two photos: the next one is not to blame.
+            await self.end()
         if self._eye is None:
             eye = await EyeProcess.start("photos", self._orders)
             self._eye = eye
             started = await self._answer(eye, self._start_within)
             if not isinstance(started, messages.Started):
+                await self.end()
                 raise CameraError("eye_contract", "expected to hear that the eye has started")
         return self._eye
 
-    async def _answer(self, eye: EyeProcess, within: float = _ANSWER_WITHIN) -> messages.FromEye:
+    async def _answer(self, eye: EyeProcess, within: float) -> messages.FromEye:
         """The eye's next message; an eye that gives none, or a fault, is ended and forgotten."""
         answer: messages.FromEye | None = None
         why = CameraError("eye_lost")

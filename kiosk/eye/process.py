@@ -57,6 +57,10 @@ class EyeProcess:
         return self._process.pid
 
     @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    @property
     def last_words(self) -> str:
         """The last lines of its standard error, for the log of a crash."""
         return " | ".join(self._last_words)

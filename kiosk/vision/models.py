@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from kiosk.vision.download import Progress
 
-Role = Literal["finder", "landmarks", "embedding"]
+Role = Literal["finder", "landmarks", "embedding", "mask"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 

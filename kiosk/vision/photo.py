@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import cv2
 import numpy as np
 
-from kiosk.domain import Face
+from kiosk.domain import Face, QualityReport
 from kiosk.errors import PhotoRejected
 from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import EyeSettings, QualitySettings
-from kiosk.vision.assessor import MOST_FACES, Assessor, load
+from kiosk.vision import models
+from kiosk.vision.assessor import MOST_FACES, Assessed, Assessor, load
+from kiosk.vision.finder import turned
+from kiosk.vision.landmarks import Landmarks
+from kiosk.vision.mask import UNKNOWN, MaskClassifier
 from kiosk.vision.pixels import Image
 
 MAX_SIDE = 4000
@@ -21,9 +26,10 @@ MIN_SIDE = 64
 """Pixels; the vendor's limit."""
 MAX_SCANS = 100
 """Of a progressive JPEG, which has about ten. Each scan costs a pass over the whole picture however few bytes it has."""
-FIND_WIDTHS = (640, 320)
+FIND_WIDTHS = (320, 640)
 MOST_LANDMARKS = 10
 """Faces of a photo whose landmarks are given; as many as the vendor's AnalyzeFace answers."""
+NOT_GRADED = QualityReport(measures={}, defects=(), grade=0)
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -48,34 +54,50 @@ class PhotoReader:
 
     def __init__(self, quality: QualitySettings, eye: EyeSettings, models_dir: Path) -> None:
         """Raises CameraError `model_missing` or `model_invalid`."""
-        self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True)
-        self._assessor = Assessor(self._networks, quality, MOST_FACES)
+        self._models_dir = models_dir
+        self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True, mask=False)
+        self._assessor = Assessor(self._networks, quality)
 
     def read(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
-        """Every face with its quality and embedding; a photo without faces is a photo all the same.
+        """The photo's faces, the MOST_FACES largest, with what is wished of them; none is no error.
 
-        `landmarks`: of the MOST_LANDMARKS largest faces, whatever their quality, as far as they are found.
+        Where only the largest gets an embedding, small faces beside it may be missing. With `rotate`, the photo is turned so
+        that its faces stand upright, whether or not some were found as it was. `landmarks`: whatever the quality.
 
-        Raises PhotoRejected: `image_format_unknown`, `image_too_large`, `image_too_small`, `image_decode_failed`.
+        Raises PhotoRejected: `image_format_unknown`, `image_too_large`, `image_too_small`, `image_decode_failed`;
+        CameraError `model_missing` or `model_invalid` at the first wish for masks.
         """
         header = read_header(photo)
         image = decode(photo, header)
+        finder = self._networks.finder
+        turns = finder.quarter_turns(image) if wish.rotate else 0
+        image = turned(image, turns) if turns else image
+        found = finder.find(image, every=wish.embed != "largest")[:MOST_FACES]
+        faces = tuple(self._look(image, face, number, wish) for number, face in enumerate(found))
+        return AnalysedPhoto(width=image.shape[1], height=image.shape[0], format=header.format, faces=faces, turned=turns)
+
+    def _look(self, image: Image, face: Face, number: int, wish: Wish) -> AnalysedFace:
+        seen = self._assessor.grade(image, face) if wish.quality else Assessed(face, NOT_GRADED)
+        found = seen.landmarks
+        if wish.landmarks and number < MOST_LANDMARKS and found is None:
+            face, found = self._assessor.locate(image, face)
+            seen = seen._replace(face=face)
         embedder = self._networks.embedder
         assert embedder is not None, "loaded with embed=True"
-        faces = tuple(
-            AnalysedFace(
-                face=face,
-                quality=report,
-                embedding=embedder.embed(image, face),
-                landmarks=self._points(image, face) if wish.landmarks and number < MOST_LANDMARKS else None,
-            )
-            for number, (face, report) in enumerate(self._assessor.assess(image))
+        embeds = wish.embed == "all" or (wish.embed == "largest" and number == 0)
+        return AnalysedFace(
+            face=seen.face,
+            quality=seen.report,
+            embedding=embedder.embed(image, face) if embeds else None,
+            upper=embedder.embed_upper(image, face) if embeds and wish.upper else None,
+            mask=self._masks.worn(image, face.box) if wish.mask else UNKNOWN,
+            landmarks=_points(found) if wish.landmarks and number < MOST_LANDMARKS else None,
         )
-        return AnalysedPhoto(width=image.shape[1], height=image.shape[0], format=header.format, faces=faces)
 
-    def _points(self, image: Image, face: Face) -> bytes | None:
-        found = self._networks.landmarker.locate(image, face.box)
-        return None if found is None else found.points[:, :2].astype("<f4").tobytes()
+    @cached_property
+    def _masks(self) -> MaskClassifier:
+        """Loaded at the first wish: most readers never hear one."""
+        return MaskClassifier(models.path(self._models_dir, "mask"))
 
     def close(self) -> None:
         self._networks.landmarker.close()
@@ -85,6 +107,10 @@ class PhotoReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _points(found: Landmarks | None) -> bytes | None:
+    return None if found is None else found.points[:, :2].astype("<f4").tobytes()
 
 
 def decode(photo: bytes, header: Header) -> Image:
