@@ -39,6 +39,8 @@ AllowDuplicate = Annotated[
 _COLOURS = {"taken": "green", "skipped": "dim", "refused": "red"}
 _MOST_TOLD = 20
 """Refused photos that are listed on the terminal."""
+_WORKERS = 2
+"""Eyes that look at photos side by side; each takes a core and some 300 MB."""
 _AHEAD = 8
 """Persons whose photos are looked at while one is written: keeps every worker busy, and little in memory."""
 
@@ -141,7 +143,7 @@ def _enroller(desk: Desk, gallery: Gallery, profile: Profile) -> Enroller:
 
 
 async def _enrol(desk: Desk, enroller: Enroller, order: Order, photos: list[Path]) -> Enrolment:
-    async with desk.eye() as eye:
+    async with desk.eyes(1) as eye:
         sights = await enroller.look(eye, order.person, [(str(photo), photo) for photo in photos])
     return enroller.enrol(order, sights)
 
@@ -162,8 +164,9 @@ def _import(desk: Desk, importer: Importer, tally: Tally, people: Sequence[Photo
 
 
 async def _photos(desk: Desk, importer: Importer, people: Sequence[Photos], tell: Tell) -> None:
-    async with desk.eye() as eye:
-        await importer.photos(people, eye, _AHEAD, tell)
+    ahead = min(_AHEAD, desk.settings.eye.photos_waiting - 1)
+    async with desk.eyes(_WORKERS) as eyes:
+        await importer.photos(people, eyes, ahead, tell)
 
 
 def _show(desk: Desk, done: Enrolment) -> None:

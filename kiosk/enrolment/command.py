@@ -17,7 +17,7 @@ from rich.markup import escape
 from kiosk import configuration, logs, slugs
 from kiosk.enrolment.sources import is_id
 from kiosk.errors import ConfigurationError, KioskError, did_you_mean
-from kiosk.eye.photos import PhotoEye
+from kiosk.eye.pool import PhotoPool
 from kiosk.recognition.on_device.enrolled import Consent, Group, Person
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile
@@ -69,9 +69,9 @@ class Desk:
             )
         return gallery
 
-    def eye(self) -> PhotoEye:
+    def eyes(self, workers: int) -> PhotoPool:
         settings = self.settings
-        return PhotoEye(settings.quality, settings.eye, settings.site.models_dir)
+        return PhotoPool(settings.quality, settings.eye, settings.site.models_dir, workers)
 
     def groups(self, named: list[str] | None) -> tuple[str, ...]:
         """Which groups to enrol in. Raises ConfigurationError where that is not clear, KioskError `id_unusable`."""

@@ -84,7 +84,7 @@ def show(person: PersonId, as_json: Json = False, config: Config = None, overrid
             head.add_row(name.replace("_", " "), plain(value))
         references = Table(title="references", title_justify="left")
         for heading in ("face", "grade", "since", "model", "masked", "photo kept"):
-            references.add_column(heading, overflow="fold")
+            references.add_column(heading, no_wrap=heading == "face", overflow="fold")
         for one in found["references"]:
             cells = one["face"], one["grade"], one["created"][:10], one["model"], one["masked"], one["photo_kept"]
             references.add_row(*(_cell(cell) for cell in cells))

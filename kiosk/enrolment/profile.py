@@ -9,8 +9,8 @@ from typing import NamedTuple
 from kiosk import slugs
 from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
 
-WISH = Wish(embed="largest", upper=True, mask=True, rotate=True)
-"""What an eye is asked about every photo that is to be enrolled."""
+WISH = Wish(embed="all", upper=True, mask=True, rotate=True)
+"""What an eye is asked about every photo that is to be enrolled; for `all`, it overlooks no small face beside the large one."""
 GRADE = 3
 """As the vendor advises for libraries (QualityControl 3): no more than one thing less than perfect."""
 INTER_EYE = 70.0

@@ -93,7 +93,7 @@ def deletions(
         if as_json:
             desk.show({"public_key": gallery.public_key, "verified": verify, "records": records})
             return
-        table = Table(title=f"{len(records)} deletions", title_justify="left")
+        table = Table(title=f"{len(records)} deletion{'s' * (len(records) != 1)}", title_justify="left")
         for heading in ("#", "when", "whose", "what", "references", "why"):
             table.add_column(heading, overflow="fold")
         for one in records:
