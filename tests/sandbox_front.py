@@ -15,12 +15,11 @@ import httpx
 from kiosk import http_server
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai.client import Account, IaiClient
-from kiosk.recognition.tencent.legacy import LegacyClient
+from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
 from kiosk.recognition.tencent.signing import sha256_hex, sign_legacy, sign_tc3
 from kiosk.recognition.tencent.transport import Transport
 from kiosk.sandbox.admin import create_admin
 from kiosk.sandbox.server import Sandbox, create_app, serve
-from kiosk.settings import TencentLegacySettings
 from tests.sandbox_stage import APPID, BUCKET, KEYS, Eye, base64_of
 
 
@@ -72,13 +71,12 @@ class Front:
         assert answer.status_code == 200, answer.text
 
     @asynccontextmanager
-    async def clients(self) -> AsyncIterator[tuple[IaiClient, LegacyClient]]:
+    async def clients(self) -> AsyncIterator[tuple[IaiClient, LegacyInterfaces]]:
         """Ours, of either generation."""
         address = f"http://127.0.0.1:{self.port}"
-        settings = TencentLegacySettings(endpoint=address, appid=APPID, bucket=BUCKET, group_ids=("staff",))
         current, old = Caller([Transport(address)]), Caller([Transport(address)])
         try:
-            yield IaiClient(current, Account(KEYS)), LegacyClient(settings, KEYS, old)
+            yield IaiClient(current, Account(KEYS)), LegacyInterfaces(old, KEYS, appid=APPID, bucket=BUCKET)
         finally:
             await current.close()
             await old.close()

@@ -15,6 +15,8 @@ from kiosk.errors import ConfigurationError, RecogniserError
 from kiosk.recognition.tencent import repeats
 from kiosk.recognition.tencent.iai.comparing import CompareFace
 from kiosk.recognition.tencent.iai.groups import CreateGroup, GetGroupList
+from kiosk.recognition.tencent.legacy_faces import Identify
+from kiosk.recognition.tencent.legacy_library import GetInfo, NewPerson
 from kiosk.sandbox.faults import Plan, Script, read_json, read_toml
 from tests.sandbox_front import Front, front
 from tests.sandbox_stage import photo, soon
@@ -228,7 +230,7 @@ async def test_our_clients_name_each_fault(fault: dict[str, Any], slug: str) -> 
     async with front() as sandbox, sandbox.clients() as (current, old):
         await sandbox.faults(fault)
         assert await slug_of(current.call(COMPARE, soon())) == slug
-        assert await slug_of(old.identify(photo("ann"), soon())) == slug
+        assert await slug_of(old.call(Identify(group_id="staff", image=photo("ann")), soon())) == slug
 
 
 async def test_our_client_gets_over_what_happens_once() -> None:
@@ -244,10 +246,13 @@ async def test_a_call_may_be_carried_out_and_its_answer_lost() -> None:
         await sandbox.faults({"kind": "drop", "carried_out": True, "count": 1})
         await current.call(CreateGroup(group_id="staff", group_name="staff"), soon())
         await sandbox.faults({"kind": "drop", "carried_out": True, "interface": "newperson"})
-        assert await slug_of(old.new_person("ann", photo("ann"), soon())) == "outcome_unknown"
+        assert (
+            await slug_of(old.call(NewPerson(person_id="ann", group_ids=("staff",), image=photo("ann")), soon()))
+            == "outcome_unknown"
+        )
         await sandbox.faults()
         assert [group.group_id for group in (await current.call(GetGroupList(), soon())).group_infos] == ["staff"]
-        assert (await old.get_info("ann", soon())).person_id == "ann"
+        assert (await old.call(GetInfo(person_id="ann"), soon())).person_id == "ann"
 
 
 async def test_a_shifted_clock_is_seen_by_gates_and_told_in_the_date() -> None:
@@ -257,7 +262,7 @@ async def test_a_shifted_clock_is_seen_by_gates_and_told_in_the_date() -> None:
         assert await sandbox.code(sandbox.identify()) == "9"
         assert await sandbox.code(sandbox.compare(now=time.time() + 4_000)) == "0"
         assert (await current.call(COMPARE, soon())).score == 100.0
-        assert await slug_of(old.identify(photo("ann"), soon())) == "group_unknown"
+        assert await slug_of(old.call(Identify(group_id="staff", image=photo("ann")), soon())) == "group_unknown"
         await sandbox.faults()
         assert await sandbox.code(sandbox.compare()) == "0"
 

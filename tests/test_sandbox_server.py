@@ -18,6 +18,7 @@ from kiosk.ports import USUAL, AnalysedPhoto, Wish
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai.client import Account, IaiClient
 from kiosk.recognition.tencent.iai.comparing import CompareFace
+from kiosk.recognition.tencent.legacy_library import NewPerson
 from kiosk.recognition.tencent.transport import Transport
 from kiosk.sandbox import pace, server, tls
 from kiosk.sandbox.faults import read_json
@@ -65,7 +66,7 @@ async def test_work_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatc
     async with front(Drowsy()) as sandbox, sandbox.clients() as (_, old):
         assert await sandbox.code(sandbox.compare()) == "FailedOperation.RequestTimeout"
         with pytest.raises(Transient) as caught:
-            await old.new_person("ann", photo("ann"), soon())
+            await old.call(NewPerson(person_id="ann", group_ids=("staff",), image=photo("ann")), soon())
         assert caught.value.code == "213"
 
 

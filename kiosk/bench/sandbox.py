@@ -26,11 +26,12 @@ from kiosk.ports import Wish
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.iai.client import Account, IaiClient
 from kiosk.recognition.tencent.iai.comparing import CompareFace
-from kiosk.recognition.tencent.legacy import LegacyClient
+from kiosk.recognition.tencent.legacy_client import LegacyInterfaces
+from kiosk.recognition.tencent.legacy_library import NewPerson
 from kiosk.recognition.tencent.limiter import Limiter
 from kiosk.recognition.tencent.signing import Credentials, sha256_hex, sign_legacy, sign_tc3
 from kiosk.recognition.tencent.transport import Transport
-from kiosk.settings import EyeSettings, LogSettings, QualitySettings, SiteSettings, TencentLegacySettings
+from kiosk.settings import EyeSettings, LogSettings, QualitySettings, SiteSettings
 from kiosk.vision.pixels import shrink
 
 CONNECTIONS = 8
@@ -149,10 +150,10 @@ def _base64() -> str:
 
 
 async def _enrol(port: int) -> None:
-    settings = TencentLegacySettings(endpoint=f"http://127.0.0.1:{port}", appid=APPID, bucket=BUCKET, group_ids=("staff",))
-    client = LegacyClient(settings, _KEYS, Caller([Transport(settings.endpoint)]))
-    await client.new_person("somebody", _PICTURE, time.monotonic() + 10)
-    await client.close()
+    caller = Caller([Transport(f"http://127.0.0.1:{port}")])
+    client = LegacyInterfaces(caller, _KEYS, appid=APPID, bucket=BUCKET)
+    await client.call(NewPerson(person_id="somebody", group_ids=("staff",), image=_PICTURE), time.monotonic() + 10)
+    await caller.close()
 
 
 @asynccontextmanager
