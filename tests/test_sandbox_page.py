@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from kiosk.recognition.tencent.iai.groups import CreateGroup
 from kiosk.recognition.tencent.iai.persons import CreateFace, CreatePerson
+from kiosk.recognition.tencent.legacy_library import NewPerson
 from kiosk.sandbox.records import REMEMBERED, Records, request_id
 from tests.sandbox_front import Front, front
 from tests.sandbox_stage import KEYS, photo, soon
@@ -20,7 +21,7 @@ async def people(sandbox: Front) -> None:
         for name in ("ann", "bob"):
             request = CreatePerson(group_id="guests", person_name=f"Secret {name}", person_id=name, image=photo(name))
             await current.call(request, soon())
-        await old.new_person("eve", photo("eve"), soon(), groups=("staff",))
+        await old.call(NewPerson(person_id="eve", group_ids=("staff",), image=photo("eve")), soon())
         await current.call(CreateFace(person_id="eve", images=(photo("eve~"),)), soon())
 
 
