@@ -65,7 +65,7 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
         enrol(gallery, "ann", 1, upper=2)
         raw = bytes_of(file)
     assert b"name of ann" in raw
-    for secret in (embedding(1), embedding(2), embedding(1)[:16], embedding(1)[-16:], PHOTO, PHOTO[2:-2]):
+    for secret in (embedding(1), embedding(2), embedding(1)[:16], embedding(1)[-16:], PHOTO, PHOTO[2:50], PHOTO[5_000:5_050]):
         assert secret not in raw
 
 
@@ -226,7 +226,7 @@ def test_nothing_is_left_of_who_is_deleted(file: Path) -> None:
     assert b"name of new" in raw
     assert b"unmistakable" not in raw
     for cipher in [*of_one, *(cipher for number in chosen for cipher in ciphers[number])]:
-        assert not any(part in raw for part in (cipher[:16], cipher[:64][-16:], cipher[-16:]))
+        assert not any(part in raw for part in (cipher[:16], cipher[len(cipher) // 2 :][:16], cipher[-16:]))
     assert len(raw) < len(before) / 2
 
 
