@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from kiosk.domain import Box, Face, Probe, QualityReport
 from kiosk.ports import AnalysedFace
-from kiosk.recognition.on_device.gallery import CURRENT, Gallery
+from kiosk.recognition.on_device.enrolled import CURRENT
+from kiosk.recognition.on_device.gallery import Gallery
 from tests.sandbox_stage import POINTS, embedding, photo
 
 FACE = Face(Box(10.0, 10.0, 200.0, 240.0), 0.9, POINTS)

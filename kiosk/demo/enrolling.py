@@ -7,7 +7,8 @@ import time
 from kiosk.errors import PhotoRejected, RecogniserError
 from kiosk.ports import PhotoAnalyser, Wish
 from kiosk.recognition.build import account_of, caller_of, legacy_of
-from kiosk.recognition.on_device.gallery import CURRENT, Gallery
+from kiosk.recognition.on_device.enrolled import CURRENT
+from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.tencent.events import unwatched
 from kiosk.recognition.tencent.iai.client import IaiClient
 from kiosk.recognition.tencent.iai.groups import CreateGroup

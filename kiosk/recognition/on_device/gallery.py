@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from kiosk.domain import Box
 from kiosk.ports import AnalysedFace
+from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.recognition.on_device.matching import Hit, Index, cosine_of, mean_vector, unit_vector
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 
@@ -90,13 +91,15 @@ class Gallery:
     def open(
         cls,
         path: Path | None = None,
-        key: bytes | None = None,
+        key: bytes | KeyFile | None = None,
         wall: Callable[[], float] = time.time,
         *,
         keep_photos: bool = False,
     ) -> Self:
         """Stand-in: in the clear, written when it is closed."""
-        _ = key, keep_photos
+        _ = keep_photos
+        if isinstance(key, KeyFile):
+            key.read()
         made = cls(wall)
         if path is not None and path.exists():
             made.__dict__.update(pickle.loads(path.read_bytes()))  # noqa: S301 (a stand-in)
@@ -117,6 +120,9 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self._faces)
+
+    def follow(self, *, upper: bool = False) -> None:
+        """Stand-in."""
 
     @property
     def person_count(self) -> int:

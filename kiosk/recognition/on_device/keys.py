@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.configuration import secret
-from kiosk.errors import ConfigurationError
+from kiosk.errors import KioskError
 
 
-def read_key(file: Path, state_dir: Path) -> bytes:
-    """A bare name is looked for among systemd's credentials, then in `state_dir`. Raises ConfigurationError `secret_missing`."""
-    bare = file.name == str(file)
-    try:
-        return bytes.fromhex(secret(file))
-    except ConfigurationError:
-        if not bare:
-            raise
-        return bytes.fromhex(secret(state_dir / file))
+@dataclass(frozen=True)
+class KeyFile:
+    """Where a gallery's key is."""
+
+    name: Path
+    state_dir: Path
+
+    def read(self) -> bytes:
+        """Raises KioskError `gallery_key_missing`."""
+        path = self.state_dir / self.name
+        if not path.is_file():
+            raise KioskError("gallery_key_missing", f"{path}")
+        return bytes.fromhex(path.read_text(encoding="utf-8"))
 
 
-def create_key(file: Path) -> None:
+def create_key(file: Path) -> bytes:
+    key = secrets.token_bytes(32)
     file.touch(mode=0o600)
-    file.write_text(secrets.token_hex(32), encoding="utf-8")
+    file.write_text(key.hex(), encoding="utf-8")
+    return key
