@@ -59,10 +59,35 @@ class Survey:
 def survey(settings: Settings) -> Survey:
     """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody."""
     older = "tencent-legacy" in settings.engines
-    return Survey(_summary(settings), _successors() if older else None, list(_problems(settings)), list(_warnings(settings)))
+    enrolled = _enrolled(settings) if reads_gallery(settings) else None
+    return Survey(
+        _summary(settings, enrolled),
+        _successors() if older else None,
+        list(_problems(settings, enrolled)),
+        list(_warnings(settings, enrolled)),
+    )
 
 
-def _summary(settings: Settings) -> Table:
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """Who is in the gallery. `least`: the score a match needs; `trouble`: why nothing of this is known."""
+
+    people: int = 0
+    faces: int = 0
+    least: float = 0.0
+    trouble: str = ""
+
+
+def _enrolled(settings: Settings) -> Enrolled:
+    try:
+        device = OnDeviceRecogniser.open(settings)
+    except KioskError as error:
+        return Enrolled(trouble=str(error))
+    with device.gallery as gallery:
+        return Enrolled(gallery.person_count, len(gallery), device.threshold)
+
+
+def _summary(settings: Settings, enrolled: Enrolled | None) -> Table:
     table = Table(title=f"{settings.site.name} would run", title_justify="left", show_header=False)
     for name, portal in settings.portals.items():
         camera = settings.cameras[portal.camera]
@@ -73,8 +98,9 @@ def _summary(settings: Settings) -> Table:
     if "tencent-iai" in settings.engines:
         least = f"a false match rate of {iai.false_match_rate:g}" if iai.threshold is None else f"{iai.threshold:g}"
         table.add_row("tencent-iai", f"{iai.endpoint}, groups {_listed(iai.group_ids)}, match from {least}")
-    if reads_gallery(settings):
-        table.add_row("gallery", _gallery(settings))
+    if enrolled is not None:
+        known = f"people {enrolled.people}, faces {enrolled.faces}, match from {enrolled.least:.1f}"
+        table.add_row("gallery", f"{settings.gallery_path}, {enrolled.trouble or known}")
     for rule in settings.rules:
         table.add_row(f"rule {rule.name}", f"{rule.effect} when {rule.when}")
     table.add_row("otherwise", "deny")
@@ -92,20 +118,6 @@ def _listed(groups: tuple[str, ...]) -> str:
     return ", ".join(groups) or "none"
 
 
-def _gallery(settings: Settings) -> str:
-    try:
-        return f"{settings.gallery_path}, {_enrolled(settings)}"
-    except KioskError:  # which stands among the problems
-        return str(settings.gallery_path)
-
-
-def _enrolled(settings: Settings) -> str:
-    """Raises KioskError where the gallery cannot be opened."""
-    device = OnDeviceRecogniser.open(settings)
-    with device.gallery as gallery:
-        return f"people {gallery.person_count}, faces {len(gallery)}, match from {device.threshold:.1f}"
-
-
 def _successors() -> Table:
     table = Table(title="The older cloud host and what replaces it", title_justify="left")
     table.add_column("older")
@@ -115,14 +127,18 @@ def _successors() -> Table:
     return table
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
     for lacking in system.missing():
         yield f"system: {lacking}"
     for model in models.manifest():
         yield from _trouble("model", lambda role=model.role: models.path(settings.site.models_dir, role))
     for name, camera in settings.cameras.items():
         yield from (f"cameras.{name}.url: {line}" for line in camera_problems(camera))
-    yield from _engine_problems(settings)
+    yield from _cloud_problems(settings)
+    if enrolled is not None and enrolled.trouble:
+        yield f"on_device: {enrolled.trouble}"
+    elif enrolled is not None and DEVICE in settings.engines and enrolled.least >= 100:
+        yield "on_device.false_match_rate: so rare among so many faces that no likeness would do"
     yield from _trouble("rules", lambda: Policy.compile(settings.rules))
     folder = _nearest_existing(settings.site.state_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -145,7 +161,7 @@ def camera_problems(camera: CameraSettings) -> Iterator[str]:
         yield from _trouble("scene", lambda: script.load(rest))
 
 
-def _engine_problems(settings: Settings) -> Iterator[str]:
+def _cloud_problems(settings: Settings) -> Iterator[str]:
     old, iai = settings.tencent_legacy, settings.tencent_iai
     if "tencent-legacy" in settings.engines:
         if not old.appid:
@@ -156,8 +172,6 @@ def _engine_problems(settings: Settings) -> Iterator[str]:
         if iai.token_file is not None:
             yield from _trouble("tencent_iai.token_file", lambda file=iai.token_file: secret(file))
         yield from _trouble("tencent_iai", lambda: least_score(INTERFACE, wanted(iai)))
-    if reads_gallery(settings):
-        yield from _trouble("on_device", lambda: _enrolled(settings))
 
 
 def _account_problems(name: str, section: TencentLegacySettings | TencentIaiSettings) -> Iterator[str]:
@@ -169,22 +183,32 @@ def _account_problems(name: str, section: TencentLegacySettings | TencentIaiSett
         yield f"{name}.ca_file: {section.ca_file} is no file"
 
 
-def _warnings(settings: Settings) -> Iterator[str]:
+def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
     if not any(rule.effect == "grant" for rule in settings.rules):
         yield "no rule grants anything: the doors will never open"
     uses_older = "tencent-legacy" in settings.engines
     if uses_older and (urlsplit(settings.tencent_legacy.endpoint).hostname or "").endswith(HOSTS):
         yield f"the vendor announced that {settings.tencent_legacy.endpoint} stops on 2023-04-24; what replaces it stands above"
-    rate, reach = settings.on_device.false_match_rate, calibration.reach()
-    if DEVICE in settings.engines and settings.on_device.threshold is None and rate < reach:
-        yield f"on_device.false_match_rate {rate:g} is beyond what the calibration was measured on; {reach:g} is its reach"
+    if enrolled is not None and DEVICE in settings.engines and not enrolled.trouble:
+        yield from _device_warnings(settings, enrolled)
     for name, portal in settings.portals.items():
-        if not portal.cloud_consent and not reads_gallery(settings):
+        if not portal.cloud_consent and enrolled is None:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
         if portal.relay.startswith("sim:"):
             yield f"portals.{name}.relay is simulated: no lock will move"
         if settings.cameras[portal.camera].url.startswith(("scene:", "file:", "dir:")):
             yield f"portals.{name} watches a recording, not a camera"
+
+
+def _device_warnings(settings: Settings, enrolled: Enrolled) -> Iterator[str]:
+    if not enrolled.faces:
+        yield f"nobody is enrolled in {settings.gallery_path}"
+    rate = settings.on_device.false_match_rate / max(enrolled.faces, 1)
+    if settings.on_device.threshold is None and rate < calibration.reach():
+        yield (
+            f"on_device.false_match_rate: among {enrolled.faces} faces it asks for {rate:.0e} a comparison; the calibration was "
+            f"measured down to {calibration.reach():.0e}, and what is rarer is extrapolated"
+        )
 
 
 def _trouble(where: str, attempt: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from kiosk.check import Survey, survey
 from kiosk.configuration import load
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.keys import create_key, read_key
+from kiosk.recognition.on_device.keys import KeyFile, create_key
 from kiosk.settings import SiteSettings
 from tests.portal_stage import enrol
 
@@ -39,7 +39,7 @@ def text(found: Survey) -> str:
 @pytest.fixture
 def enrolled(tmp_path: Path) -> Path:
     create_key(tmp_path / "gallery-key")
-    with Gallery.open(tmp_path / "gallery.sqlite", read_key(Path("gallery-key"), tmp_path)) as gallery:
+    with Gallery.open(tmp_path / "gallery.sqlite", KeyFile(Path("gallery-key"), tmp_path)) as gallery:
         enrol(gallery, "ann")
     return tmp_path
 
@@ -56,7 +56,7 @@ def test_a_box_without_a_cloud_needs_no_account(enrolled: Path) -> None:
 def test_a_missing_gallery_and_a_missing_key_are_problems(enrolled: Path) -> None:
     (enrolled / "gallery-key").unlink()
     (problem,) = checked(enrolled, recogniser="on-device").problems
-    assert problem.startswith("on_device: secret_missing")
+    assert problem.startswith("on_device: gallery_key_missing")
     (enrolled / "gallery.sqlite").unlink()
     (problem,) = checked(enrolled, recogniser="on-device").problems
     assert problem.startswith("on_device: gallery_missing")
@@ -65,9 +65,23 @@ def test_a_missing_gallery_and_a_missing_key_are_problems(enrolled: Path) -> Non
 
 def test_a_false_match_rate_nobody_measured_is_a_warning(enrolled: Path) -> None:
     rare = "[on_device]\nfalse_match_rate = 1e-9\n"
-    assert any("beyond what the calibration" in line for line in checked(enrolled, rare, recogniser="on-device").warnings)
+    found = checked(enrolled, rare, recogniser="on-device")
+    assert any("what is rarer is extrapolated" in line for line in found.warnings)
     raw = f"{rare}threshold = 60.0\n"
     assert not any("calibration" in line for line in checked(enrolled, raw, recogniser="on-device").warnings)
+
+
+def test_a_threshold_that_nobody_reaches_is_a_problem(enrolled: Path) -> None:
+    (problem,) = checked(enrolled, "[on_device]\nfalse_match_rate = 1e-12\n", recogniser="on-device").problems
+    assert "no likeness would do" in problem
+
+
+def test_an_empty_gallery_is_a_warning(enrolled: Path) -> None:
+    with Gallery.open(enrolled / "gallery.sqlite", KeyFile(Path("gallery-key"), enrolled)) as gallery:
+        gallery.delete_person("ann")
+    found = checked(enrolled, recogniser="on-device")
+    assert found.problems == []
+    assert any(line.startswith("nobody is enrolled") for line in found.warnings)
 
 
 def test_each_cloud_in_use_is_looked_at_and_no_other(tmp_path: Path) -> None:

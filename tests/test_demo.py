@@ -22,7 +22,7 @@ from kiosk.demo.stage import AGREED, Stage
 from kiosk.hardware.relay import read_state
 from kiosk.journal.log import Row, tail, verify
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.keys import read_key
+from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.settings import PortalSettings
 
 pytestmark = pytest.mark.slow
@@ -208,7 +208,7 @@ async def test_who_refuses_the_cloud_is_let_in_by_the_device_alone(tmp_path: Pat
     refused, asked, *_ = load("demo").enrolled
     async with staged(tmp_path, portal=portal) as stage:
         await stage.stop_daemon()
-        key = read_key(Path("gallery-key"), tmp_path / "state")
+        key = KeyFile(Path("gallery-key"), tmp_path / "state")
         with Gallery.open(tmp_path / "state" / "gallery.sqlite", key) as gallery:
             gallery.update_person(refused, consent=False)
         before = len(decisions(stage)), calls(tmp_path)

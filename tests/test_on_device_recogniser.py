@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from kiosk import slugs
@@ -144,6 +145,13 @@ def test_a_recognised_persons_word_on_the_cloud_counts_whatever_their_group(gall
         for masked, portal in ((False, False), (False, True), (True, False), (True, True)):
             allowed = device.may_leave(probe_of(name, masked=masked), portal_allows=portal)
             assert allowed is (portal if expected is None else expected), name
+
+
+def test_a_no_is_heard_behind_a_mask_though_the_upper_face_was_never_enrolled(gallery: Gallery) -> None:
+    face = gallery.new_face(msgspec.structs.replace(seen("ann"), upper=None))
+    gallery.create_person(gallery.new_person("ann", "ann"), ["staff"], face, CURRENT)
+    gallery.update_person("ann", consent=False)
+    assert not recogniser(gallery).may_leave(probe_of("ann", masked=True), portal_allows=True)
 
 
 def test_who_cannot_be_looked_up_breaks_the_contract(gallery: Gallery) -> None:

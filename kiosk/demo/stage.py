@@ -26,7 +26,7 @@ from kiosk.demo import enrolling
 from kiosk.errors import CameraError, KioskError, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.keys import create_key, read_key
+from kiosk.recognition.on_device.keys import KeyFile, create_key
 from kiosk.recognition.strategy import DEVICE
 from kiosk.settings import (
     CameraSettings,
@@ -203,7 +203,7 @@ class Stage:
         key = self._site.state_dir / "gallery-key"
         if not key.exists():
             create_key(key)
-        gallery = Gallery.open(self._site.state_dir / "gallery.sqlite", read_key(key, self._site.state_dir))
+        gallery = Gallery.open(self._site.state_dir / "gallery.sqlite", KeyFile(key, self._site.state_dir))
         self._enrolling.callback(gallery.close)
         eye = await self._enrolling.enter_async_context(PhotoEye(QualitySettings(), EyeSettings(), self._site.models_dir))
         return gallery, eye

@@ -87,11 +87,14 @@ def reads_gallery(settings: Settings) -> bool:
 
 
 def open_device(settings: Settings) -> OnDeviceRecogniser:
-    """Raises ConfigurationError as `OnDeviceRecogniser.open` does."""
+    """With its gallery read. Raises ConfigurationError as `OnDeviceRecogniser.open` does."""
     # Only here: a box without a gallery needs no numpy.
     from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser  # noqa: PLC0415
 
-    return OnDeviceRecogniser.open(settings)
+    device = OnDeviceRecogniser.open(settings)
+    for upper in (False, True):
+        device.gallery.follow(upper=upper)  # now, so that no face waits for it
+    return device
 
 
 def legacy_recogniser(settings: Settings, watch: Watch) -> LegacyRecogniser:

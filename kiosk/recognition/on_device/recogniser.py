@@ -12,7 +12,7 @@ from kiosk.recognition.consent import Likely, may_leave
 from kiosk.recognition.judging import judge
 from kiosk.recognition.on_device import calibration
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.keys import read_key
+from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.recognition.on_device.matching import Hit
 from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.recognition.strategy import DEVICE
@@ -36,12 +36,21 @@ class OnDeviceRecogniser:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Never creates a gallery. Raises ConfigurationError `gallery_missing`, and what `Gallery.open` and `read_key` do."""
+        """Never creates a gallery.
+
+        Raises ConfigurationError `gallery_missing`, or with the gallery's own slug where file or key are not what they should
+        be; KioskError `gallery_locked` where another program holds it for too long.
+        """
         section, path = settings.on_device, settings.gallery_path
         if not path.is_file():
             raise ConfigurationError("gallery_missing", f"{path}: no such file; `kiosk gallery enrol` makes it")
-        key = read_key(section.key_file, settings.site.state_dir)
-        return cls(Gallery.open(path, key, keep_photos=section.keep_photos), section)
+        try:
+            gallery = Gallery.open(path, KeyFile(section.key_file, settings.site.state_dir), keep_photos=section.keep_photos)
+        except KioskError as error:
+            if error.slug == "gallery_locked":
+                raise
+            raise ConfigurationError(error.slug, error.detail) from error
+        return cls(gallery, section)
 
     @property
     def threshold(self) -> float:
@@ -55,15 +64,19 @@ class OnDeviceRecogniser:
         and Transient with the gallery's slug where that fails.
         """
         with _faults():
-            candidates = [self._candidate(hit, masked=probe.masked) for hit in self._hits(probe, everybody=False)]
+            candidates = [self._candidate(hit, upper=probe.masked) for hit in self._hits(probe, upper=probe.masked)]
             return judge(candidates, threshold=self.threshold, margin=self._settings.margin, engine=self.name)
 
     def may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
-        """Whether the cloud may see the probe: asks everybody it may be, of all groups. Raises as `identify` does."""
+        """Whether the cloud may see the probe: asks everybody it may be, of all groups. Raises as `identify` does.
+
+        A masked probe is looked up by the whole face too: somebody whose upper face is not enrolled may have said no.
+        """
         with _faults():
             likely = [
-                Likely(self._candidate(hit, masked=probe.masked), self.gallery.consent(hit.person))
-                for hit in self._hits(probe, everybody=True)
+                Likely(self._candidate(hit, upper=upper), self.gallery.consent(hit.person))
+                for upper in {False, probe.masked}
+                for hit in self._hits(probe, upper=upper, everybody=True)
             ]
             return may_leave(likely, threshold=self.threshold, margin=self._settings.margin, portal_allows=portal_allows)
 
@@ -73,16 +86,16 @@ class OnDeviceRecogniser:
     async def close(self) -> None:
         self.gallery.close()
 
-    def _hits(self, probe: Probe, *, everybody: bool) -> list[Hit]:
-        embedding = probe.upper if probe.masked else probe.embedding
+    def _hits(self, probe: Probe, *, upper: bool, everybody: bool = False) -> list[Hit]:
+        embedding = probe.upper if upper else probe.embedding
         groups = () if everybody else self._settings.group_ids
         if groups:
-            return self.gallery.search(embedding, groups, _TOP, upper=probe.masked)
-        return self.gallery.search_all(embedding, _TOP, upper=probe.masked)
+            return self.gallery.search(embedding, groups, _TOP, upper=upper)
+        return self.gallery.search_all(embedding, _TOP, upper=upper)
 
-    def _candidate(self, hit: Hit, *, masked: bool) -> Candidate:
+    def _candidate(self, hit: Hit, *, upper: bool) -> Candidate:
         person = self.gallery.person(hit.person)
-        return Candidate(hit.person, calibration.score(hit.cosine, masked=masked), hit.face, person.tag)
+        return Candidate(hit.person, calibration.score(hit.cosine, masked=upper), hit.face, person.tag)
 
 
 @contextmanager
