@@ -179,7 +179,7 @@ def test_every_photo_gets_one_verdict_and_what_is_taken_is_alike(embeddings: lis
     assert all(bool(one.reasons) == (one.outcome != "taken") for one in judged)
 
 
-@pytest.mark.parametrize("origin", [Origin(), Origin(photo="ab" * 12), Origin("other-1.0", "cd" * 12, masked=True)])
+@pytest.mark.parametrize("origin", [Origin(), Origin(photo="ab" * 12), Origin("other-1.0", "cd" * 12, True, 3), Origin(turned=1)])
 def test_an_origin_is_read_back_from_the_tag(origin: Origin) -> None:
     assert origin_of(origin.tag) == origin
 

@@ -235,6 +235,21 @@ def test_enrolling_takes_good_photos_and_says_why_it_refuses_others(empty: Box, 
     assert found | wanted == found
 
 
+def test_a_mask_must_come_off_unless_it_is_allowed(empty: Box, people: Path, tmp_path: Path) -> None:
+    picture = cv2.imread(str(people / "P002" / "assets" / "studio_portrait.jpg"))
+    assert picture is not None
+    # Over nose, mouth and chin of this portrait, whose nose's tip lies at 1028, 1014.
+    outline = [(650, 1000), (1030, 970), (1360, 1000), (1320, 1270), (1030, 1435), (690, 1270)]
+    cv2.fillPoly(picture, [np.array(outline, np.int32)], (215, 190, 150))
+    cv2.imwrite(str(tmp_path / "masked.jpg"), picture)
+    said = empty.json("enrol", "ann", tmp_path / "masked.jpg", code=1)
+    assert [one["reasons"] for one in said["photos"]] == [["mask_worn"]]
+    empty.run("enrol", "ann", tmp_path / "masked.jpg", "--allow-mask")
+    assert empty.json("show", "ann")["references"][0]["masked"] is True
+    found = empty.json("health", "--least-photos", 1)["findings"]
+    assert [(one["slug"], one["detail"]) for one in found] == [("reference_masked", "1 of 1")]
+
+
 def test_nobody_is_enrolled_by_bad_photos_alone(empty: Box, people: Path) -> None:
     said = empty.run("enrol", "ann", people / "P002" / "assets" / "emotions_sheet.jpg", code=1)
     assert "several faces in view (16)" in said.stdout

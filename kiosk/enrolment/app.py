@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from kiosk.enrolment import people, report, upkeep
+from kiosk.enrolment import people, report, scale, upkeep
 from kiosk.enrolment.command import SAYS, Config, Desk, Json, Overrides, PersonId, at_desk, check_id, plain, write
 from kiosk.enrolment.enrolling import Enroller, Enrolment, Order
 from kiosk.enrolment.importing import Importer, Tally, Tell
@@ -230,3 +230,4 @@ def _list(desk: Desk, refused: Sequence[tuple[Enrolment, Judged]]) -> None:
 
 people.add_to(app)
 upkeep.add_to(app)
+scale.add_to(app)

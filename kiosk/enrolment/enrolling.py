@@ -91,7 +91,8 @@ class Enroller:
         if len(seen.faces) != 1:
             return Sight(label, reasons=reasons)
         (face,) = seen.faces
-        return Sight(label, face, Origin(photo=digest, masked=is_masked(face)), reasons, photo=photo)
+        origin = Origin(photo=digest, masked=is_masked(face), turned=seen.turned)
+        return Sight(label, face, origin, reasons, photo=photo)
 
     def enrol(self, order: Order, sights: Sequence[Sight]) -> Enrolment:
         """One transaction: the person with every good photo, or nothing."""

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 import typer
 from rich.table import Table
 
@@ -20,7 +19,6 @@ from kiosk.enrolment.profile import GRADE
 from kiosk.enrolment.report import format_of
 from kiosk.enrolment.rows import moment
 from kiosk.errors import KioskError
-from kiosk.recognition.on_device import calibration as scale
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import read_key
 
@@ -35,7 +33,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
     app.command("rotate-key")(rotate_key)
-    app.command()(calibration)
 
 
 def health(
@@ -151,30 +148,6 @@ def rotate_key(
         file = gallery.rotate_key(to)
         desk.say(f"new key: {plain(str(file))}")
         desk.say("[yellow]keep a copy of it in a safe place[/], and the old one as long as you keep backups made before")
-
-
-def calibration(
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw it.")] = None,
-    as_json: Json = False,
-    config: Config = None,
-    overrides: Overrides = None,
-) -> None:
-    """Say how scores come from cosines, on which data, and how far that reaches."""
-    with at_desk(config, overrides, as_json=as_json) as desk:
-        described = msgspec.to_builtins(scale.description())
-        if plot is not None:
-            from kiosk.recognition.on_device import calibration_plot  # noqa: PLC0415 (only a drawing needs the library)
-
-            calibration_plot.draw(plot)
-        if as_json:
-            desk.show(described | ({"plot": str(plot)} if plot else {}))
-            return
-        table = Table(title="calibration", title_justify="left", show_header=False)
-        for name, value in described.items():
-            table.add_row(name.replace("_", " "), plain(str(value)))
-        desk.console.print(table)
-        if plot is not None:
-            desk.say(f"drawn: {plain(str(plot))}")
 
 
 def _plain(found: list[Finding]) -> list[dict[str, object]]:
