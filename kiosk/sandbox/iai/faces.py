@@ -73,7 +73,9 @@ class Faces:
     async def _add(self, sent: CreateFace, image: str | None, url: str | None) -> EnrolledFace | int:
         """The face, or the return code of what is wrong with it."""
         try:
-            seen: AnalysedFace = await self._pictures.face(image, url, sent.quality_control)
+            seen: AnalysedFace = await self._pictures.face(
+                image, url, sent.quality_control, rotate=sent.need_rotate_detection == 1
+            )
         except Refused as refusal:
             if refusal.code not in _RETURN_CODES:
                 raise

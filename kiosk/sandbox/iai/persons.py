@@ -120,7 +120,8 @@ class People:
         descriptions = _by_number(sent.person_ex_description_infos)
         self._gallery.check_descriptions(group, descriptions)
         self._gallery.check_new(sent.person_id, [sent.group_id], CURRENT)
-        seen = await self._pictures.face(sent.image, sent.url, sent.quality_control)
+        rotate = sent.need_rotate_detection == 1
+        seen = await self._pictures.face(sent.image, sent.url, sent.quality_control, rotate=rotate)
         self._gallery.group(sent.group_id)  # it may have been deleted meanwhile
         twin = self._twin(seen.embedding, sent.group_id, sent.unique_person_control)
         face = self._gallery.new_face(seen)

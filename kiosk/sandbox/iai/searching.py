@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kiosk.ports import AnalysedFace
+from kiosk.ports import AnalysedFace, Wish
 from kiosk.recognition.on_device.calibration import score
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import Hit
@@ -96,7 +96,8 @@ class Searching:
         """One for each face; a face that is not good enough is not searched for."""
         if not any(self._gallery.population(groups)):
             raise Refused(f"{ILLEGAL}NoFaceInGroups")
-        photo = await self._pictures.look(sent.image, sent.url)
+        wish = Wish(quality=sent.quality_control > 0, rotate=sent.need_rotate_detection == 1)
+        photo = await self._pictures.look(sent.image, sent.url, wish)
         faces = [face for face in photo.faces if face.face.box.short_side >= sent.min_face_size][: sent.max_face_num]
         if not faces:
             raise Refused("FailedOperation.FaceSizeTooSmall")

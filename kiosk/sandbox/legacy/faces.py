@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from kiosk.recognition.on_device.calibration import confidence, old_similarity
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import cosine_of
-from kiosk.sandbox.legacy.photos import Photos, rectangle
+from kiosk.sandbox.legacy.photos import LARGEST_FACE, Photos, rectangle
 from kiosk.sandbox.legacy.submission import Submission
 from kiosk.sandbox.refusals import Refusal
 
@@ -27,7 +27,7 @@ class Faces:
     async def identify(self, sent: Submission) -> Data:
         """`/face/identify`."""
         self._check_groups(sent.groups)
-        face = await self._photos.largest_face(sent.image, sent.url)
+        face = await self._photos.largest_face(sent.image, sent.url, LARGEST_FACE)
         return {"session_id": session(sent), "candidates": self._candidates(face.embedding, sent.groups)}
 
     async def multidentify(self, sent: Submission) -> Data:
@@ -45,7 +45,7 @@ class Faces:
         embeddings = []
         for number, (image, url) in enumerate(((sent.image_a, sent.url_a), (sent.image_b, sent.url_b)), 1):
             try:
-                embeddings.append((await self._photos.largest_face(image, url)).embedding)
+                embeddings.append((await self._photos.largest_face(image, url, LARGEST_FACE)).embedding)
             except Refusal as refusal:
                 raise Refusal(refusal.code, refusal.detail, {"session_id": session(sent), "fail_flag": number}) from refusal
         return {"similarity": round(old_similarity(cosine_of(*embeddings)), 4), "session_id": session(sent)}
