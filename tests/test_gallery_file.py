@@ -277,6 +277,7 @@ def test_nobody_is_half_enrolled_by_kill_9(file: Path) -> None:
                 (face,) = person.faces
                 assert number < acknowledged - 3 or gallery.photo(face.face_id) == PHOTO
             assert gallery.group("staff").persons == len(gallery) == len(persons)
+            assert gallery._store.value("SELECT count(*) FROM photos") == len(persons)
             assert gallery.search_all(embedding(acknowledged), 1)[0].person == f"p{acknowledged}"
     assert kills > 3
     with Gallery.open(file, KEY) as gallery:
