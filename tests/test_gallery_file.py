@@ -212,7 +212,7 @@ def test_nothing_is_left_of_who_is_deleted(file: Path) -> None:
         ciphers = {number: sealed(gallery, f"p{number}") for number in chosen}
         before = bytes_of(file)
         for number in chosen:
-            assert all(cipher in before for cipher in ciphers[number])
+            assert all(any(part in before for part in parts(cipher)) for cipher in ciphers[number])
             assert f"unmistakable {number:04}".encode() in before
             gallery.delete_person(f"p{number}")
         of_one = sealed(gallery, "p299")
@@ -226,8 +226,13 @@ def test_nothing_is_left_of_who_is_deleted(file: Path) -> None:
     assert b"name of new" in raw
     assert b"unmistakable" not in raw
     for cipher in [*of_one, *(cipher for number in chosen for cipher in ciphers[number])]:
-        assert not any(part in raw for part in (cipher[:16], cipher[len(cipher) // 2 :][:16], cipher[-16:]))
+        assert not any(part in raw for part in parts(cipher))
     assert len(raw) < len(before) / 2
+
+
+def parts(cipher: bytes) -> tuple[bytes, bytes, bytes]:
+    """Long ones lie on several pages."""
+    return cipher[:16], cipher[len(cipher) // 2 :][:16], cipher[-16:]
 
 
 def test_while_another_reads_the_deleted_are_swept_later(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,6 +277,7 @@ def test_nobody_is_half_enrolled_by_kill_9(file: Path) -> None:
                 (face,) = person.faces
                 assert number < acknowledged - 3 or gallery.photo(face.face_id) == PHOTO
             assert gallery.group("staff").persons == len(gallery) == len(persons)
+            assert gallery._store.value("SELECT count(*) FROM photos") == len(persons)
             assert gallery.search_all(embedding(acknowledged), 1)[0].person == f"p{acknowledged}"
     assert kills > 3
     with Gallery.open(file, KEY) as gallery:
