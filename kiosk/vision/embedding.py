@@ -10,6 +10,10 @@ import numpy as np
 from kiosk.domain import Face
 from kiosk.vision.pixels import Image
 
+UPPER_ROWS = 64
+"""Of the 112 rows of the aligned face; the eyes lie in row 52, the tip of the nose in row 72."""
+GREY = 127
+
 
 class Embedder:
     """SFace on the face aligned to 112 × 112 px by its five points. Threads: one at a time."""
@@ -19,11 +23,23 @@ class Embedder:
 
     def embed(self, image: Image, face: Face) -> bytes:
         """128 float32, little endian, L2-normalised: the dot product of two is their cosine. `face` is in pixels of `image`."""
+        return self._feature(self._aligned(image, face))
+
+    def embed_upper(self, image: Image, face: Face) -> bytes:
+        """The same of the part of the face that a mask leaves free; comparable with other such embeddings only."""
+        chip = self._aligned(image, face).copy()
+        chip[UPPER_ROWS:] = GREY
+        return self._feature(chip)
+
+    def _aligned(self, image: Image, face: Face) -> Image:
         box = face.box
         row = np.array(
             [[box.x, box.y, box.width, box.height, *(v for point in face.points for v in point), face.score]], np.float32
         )
-        feature = np.asarray(self._net.feature(self._net.alignCrop(image, row)), dtype=np.float64).reshape(128)
+        return np.asarray(self._net.alignCrop(image, row), dtype=np.uint8)
+
+    def _feature(self, chip: Image) -> bytes:
+        feature = np.asarray(self._net.feature(chip), dtype=np.float64).reshape(128)
         length = float(np.linalg.norm(feature))
         assert length > 0, "SFace ends in a normalised layer: no picture gives a zero vector"
         return (feature / length).astype("<f4").tobytes()
