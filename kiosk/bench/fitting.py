@@ -93,8 +93,9 @@ def fit(collections: Sequence[Collection], strangers: Faces | None = None) -> Fi
         raise ValueError("a scale needs photos of at least two people")
     dice = np.random.default_rng(SEED)
     draws = [[pairs.draw(dice) for pairs in fitted] for _ in range(DRAWS)]
-    plain = [_moments(fitted, [often for often, _ in draw]) for draw in draws]
-    mean = _moments(fitted, [np.ones(len(pairs.couples)) for pairs in fitted]).mean
+    powers = [np.concatenate([pairs.by_couple(pairs.impostors**power) for pairs in fitted]) for power in (1, 2)]
+    plain = [_moments(*powers, np.concatenate([often for often, _ in draw])) for draw in draws]
+    mean = float(powers[0].mean())
     bend = NormalDist().inv_cdf(1 - TANGENT_FROM)
     strict = np.quantile([curve.mean + bend * curve.deviation for curve in plain], LIMITS[1])
     curve = Curve(round(mean, 4), round(float(strict - mean) / bend, 4))
@@ -111,9 +112,7 @@ def fit(collections: Sequence[Collection], strangers: Faces | None = None) -> Fi
     )
 
 
-def _moments(fitted: Sequence[_Pairs], often: Sequence[Numbers]) -> Curve:
-    weights = np.concatenate(often)
-    first, second = (np.concatenate([pairs.by_couple(pairs.impostors**power) for pairs in fitted]) for power in (1, 2))
+def _moments(first: Numbers, second: Numbers, weights: Numbers) -> Curve:
     mean = float(np.average(first, weights=weights))
     return Curve(mean, float(np.average(second, weights=weights) - mean**2) ** 0.5)
 
