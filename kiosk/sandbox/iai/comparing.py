@@ -112,4 +112,4 @@ def masked_score(one: AnalysedFace, other: AnalysedFace) -> float:
 
 
 def _upper_score(cosine: float) -> float:
-    return score(cosine)
+    return score(cosine, masked=True)
