@@ -213,6 +213,18 @@ def test_pairs_too_alike(gallery: Gallery) -> None:
     ]
 
 
+def test_a_pair_is_never_named_after_who_came_later(tmp_path: Path) -> None:
+    file = tmp_path / "gallery.sqlite"
+    with Gallery.open(file, KEY) as here, Gallery.open(file, KEY) as there:
+        for person in ("ann", "ben", "eve"):
+            enrol(here, person, 1)
+        pairs = here.pairs(0.9)
+        assert next(pairs)[:2] == ("ann", "ben")
+        there.delete_person("eve")
+        enrol(there, "fay", 2)
+        assert list(pairs) == []
+
+
 def test_nothing_secret_shows(gallery: Gallery) -> None:
     face = gallery.new_face(seen(1), photo=PHOTO)
     shown = repr((face, gallery.person("ann"), gallery))
