@@ -25,8 +25,8 @@ def granted(began_at: float, person: str = "P002") -> dict[str, Any]:
     return {"began_at": began_at, "outcome": "granted", "person": person, "reason": "granted"}
 
 
-def denied(began_at: float, reason: str = "not_recognised") -> dict[str, Any]:
-    return {"began_at": began_at, "outcome": "denied", "person": None, "reason": reason}
+def denied(began_at: float, reason: str = "not_recognised", person: str | None = None) -> dict[str, Any]:
+    return {"began_at": began_at, "outcome": "denied", "person": person, "reason": reason}
 
 
 def run(*presentations: dict[str, Any], ended: float = 110.0, outages: tuple[tuple[float, float], ...] = ()) -> Run:
@@ -46,11 +46,16 @@ def test_a_scene_that_goes_as_it_must() -> None:
 def test_a_walk_up_in_two_parts_is_one_act() -> None:
     played = run(denied(101.1, "face_too_small"), granted(101.9), denied(105.1, "face_too_small"), denied(105.8))
     assert outcomes(played) == ["met", "met"]
+    played = run(granted(101.1), denied(102.1, "relay_busy", "P002"), denied(105.1))
+    assert outcomes(played) == ["met", "met"]
 
 
 @pytest.mark.parametrize(
     ("presentations", "expected"),
     [
+        ([granted(101.1), denied(102.1, "relay_busy", "P003"), denied(105.1)], ["failed", "met"]),
+        ([denied(101.1, "person_left", "P002"), denied(105.1)], ["failed", "met"]),
+        ([granted(101.1), denied(105.1), denied(105.9, "person_left", "P002")], ["met", "failed"]),
         ([denied(101.1), denied(105.1)], ["failed", "met"]),
         ([granted(101.1), denied(105.1, "blurred")], ["met", "failed"]),
         ([granted(101.1)], ["met", "failed"]),

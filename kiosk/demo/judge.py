@@ -64,7 +64,7 @@ def _may_enter(scene: Scene, origin: float, presentation: Presentation) -> bool:
 def _judge_act(act: Act, seen: Sequence[Presentation], *, down: bool) -> Judgement:
     happened = ", ".join(_describe(p) for p in seen) or "nobody was noticed"
     others = [p for p in seen if _describe(p) != act.expect]
-    if len(others) < len(seen) and all(_was_only_advised(p) for p in others):
+    if len(others) < len(seen) and all(_was_only_advised(p) or _was_let_in_once(act, p) for p in others):
         outcome: Literal["met", "failed", "missed"] = "met"
     elif down and not any(p["outcome"] == "granted" for p in seen):
         outcome = "missed"
@@ -76,6 +76,11 @@ def _judge_act(act: Act, seen: Sequence[Presentation], *, down: bool) -> Judgeme
 def _was_only_advised(presentation: Presentation) -> bool:
     """Whether nobody was asked who this is: on a slow box one walk-up may fall into two presentations, the first too far away."""
     return presentation["outcome"] == "denied" and presentation["reason"] in ADVICE
+
+
+def _was_let_in_once(act: Act, presentation: Presentation) -> bool:
+    """Whether this is the act's person, known again as they leave: the other half of such a walk-up, when the door is open."""
+    return act.granted is not None and presentation["outcome"] == "denied" and presentation["person"] == act.granted
 
 
 def _describe(presentation: Presentation) -> str:
