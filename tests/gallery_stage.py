@@ -13,7 +13,8 @@ from kiosk.recognition.on_device.enrolled import OLD, NewFace, Person
 from kiosk.recognition.on_device.gallery import Gallery
 
 KEY = bytes(range(32))
-PHOTO = b"\xff\xd8 not decoded here \xff\xd9"
+PHOTO = b"\xff\xd8" + np.random.default_rng(0).bytes(9_000) + b"\xff\xd9"
+"""Not decoded here, and more than a page of the file holds."""
 _POINTS = ((30.0, 40.0), (60.0, 40.0), (45.0, 60.0), (35.0, 80.0), (55.0, 80.0))
 
 

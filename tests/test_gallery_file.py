@@ -30,6 +30,9 @@ with Gallery.open(Path(sys.argv[1]), KEY, keep_photos=True) as gallery:
         enrol(gallery, f"p{number}", number, "staff", f"g{number}", upper=number + 5_000)
         print(number, flush=True)
 """
+OF_ONE_PERSON = """
+UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person = 1 AND o.number <> faces.number) WHERE person = 1
+"""
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
         enrol(gallery, "ann", 1, upper=2)
         raw = bytes_of(file)
     assert b"name of ann" in raw
-    for secret in (embedding(1), embedding(2), embedding(1)[:16], embedding(1)[-16:], PHOTO, PHOTO[2:-2]):
+    for secret in (embedding(1), embedding(2), embedding(1)[:16], embedding(1)[-16:], PHOTO, PHOTO[2:50], PHOTO[5_000:5_050]):
         assert secret not in raw
 
 
@@ -70,7 +73,8 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
     "statement",
     [
         "UPDATE faces SET person = 3 - person",
-        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.number <> faces.number)",
+        "UPDATE faces SET embedding = (SELECT embedding FROM faces o WHERE o.person <> faces.person)",
+        OF_ONE_PERSON,
         "UPDATE faces SET embedding = upper",
         "UPDATE persons SET id = CASE id WHEN 'ann' THEN 'eve' ELSE id END",
         "UPDATE faces SET embedding = CAST(x'00' || substr(embedding, 2) AS BLOB)",
@@ -81,6 +85,7 @@ def test_faces_and_photos_are_nowhere_in_the_plain(file: Path) -> None:
 def test_a_face_that_was_moved_or_changed_is_nobodys(file: Path, statement: str) -> None:
     with Gallery.open(file, KEY) as gallery:
         enrol(gallery, "ann", 1, upper=3)
+        add(gallery, "ann", 5, upper=6)
         enrol(gallery, "ben", 2, upper=4)
         gallery.follow()
         change(file, statement)
@@ -207,7 +212,7 @@ def test_nothing_is_left_of_who_is_deleted(file: Path) -> None:
         ciphers = {number: sealed(gallery, f"p{number}") for number in chosen}
         before = bytes_of(file)
         for number in chosen:
-            assert all(cipher in before for cipher in ciphers[number])
+            assert all(any(part in before for part in parts(cipher)) for cipher in ciphers[number])
             assert f"unmistakable {number:04}".encode() in before
             gallery.delete_person(f"p{number}")
         of_one = sealed(gallery, "p299")
@@ -221,8 +226,13 @@ def test_nothing_is_left_of_who_is_deleted(file: Path) -> None:
     assert b"name of new" in raw
     assert b"unmistakable" not in raw
     for cipher in [*of_one, *(cipher for number in chosen for cipher in ciphers[number])]:
-        assert not any(part in raw for part in (cipher[:16], cipher[:64][-16:], cipher[-16:]))
+        assert not any(part in raw for part in parts(cipher))
     assert len(raw) < len(before) / 2
+
+
+def parts(cipher: bytes) -> tuple[bytes, bytes, bytes]:
+    """Long ones lie on several pages."""
+    return cipher[:16], cipher[len(cipher) // 2 :][:16], cipher[-16:]
 
 
 def test_while_another_reads_the_deleted_are_swept_later(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +277,7 @@ def test_nobody_is_half_enrolled_by_kill_9(file: Path) -> None:
                 (face,) = person.faces
                 assert number < acknowledged - 3 or gallery.photo(face.face_id) == PHOTO
             assert gallery.group("staff").persons == len(gallery) == len(persons)
+            assert gallery._store.value("SELECT count(*) FROM photos") == len(persons)
             assert gallery.search_all(embedding(acknowledged), 1)[0].person == f"p{acknowledged}"
     assert kills > 3
     with Gallery.open(file, KEY) as gallery:

@@ -136,7 +136,9 @@ class Gallery(Enrolment):
         """Pairs of persons whose best cosine is at least `least`; nothing may be changed or searched meanwhile."""
         self.follow()
         for one, other, cosine in self._mirror.pairs(least):
-            yield self._register.person_id(one), self._register.person_id(other), cosine
+            names = self._register.person_id(one), self._register.person_id(other)
+            if names[0] is not None and names[1] is not None:  # else deleted meanwhile, by another process
+                yield names[0], names[1], cosine
 
     def follow(self, *, upper: bool = False) -> None:
         """Reads what has changed, so that the next search need not: all faces the first time."""
@@ -150,7 +152,8 @@ class Gallery(Enrolment):
         with self._following():
             groups = None if group_ids is None else [self._group_number(group_id) for group_id in group_ids]
             found = self._mirror.search(vector, top, groups, _part(upper=upper), merged=merged)
-            return [Hit(self._register.person_id(hit.owner), hit.cosine, str(hit.face or "")) for hit in found]
+            named = ((self._register.person_id(hit.owner), hit) for hit in found)
+            return [Hit(name, hit.cosine, str(hit.face or "")) for name, hit in named if name is not None]
 
     @contextmanager
     def _following(self) -> Iterator[None]:
@@ -229,7 +232,7 @@ class Gallery(Enrolment):
         key = secrets.token_bytes(LENGTH)
         try:
             with self.together():
-                home.put_beside(key)
+                home.put_beside(key, self._seal.key_id)
                 custody.go_over(self._store, self._seal, key)
         except BaseException:
             self._seal.follow(self._store.meta("key"))

@@ -73,12 +73,16 @@ class KeyFile:
             raise GalleryError("gallery_key_wrong", f"{self.path} holds key {key_id(key)}, the gallery is under {wanted}")
         return key
 
-    def put_beside(self, key: bytes) -> None:
-        """Makes the next key ready; only with the gallery locked. Raises GalleryError `gallery_unwritable`."""
+    def put_beside(self, key: bytes, present: str) -> None:
+        """Makes the next key ready; only with the gallery locked, which is under the `present` one now.
+
+        Raises GalleryError `gallery_unwritable`.
+        """
         if self.path.parent == _credentials() or not os.access(self.path.parent, os.W_OK):
             raise GalleryError("gallery_unwritable", f"{self.path} cannot be replaced: name a file for the new key")
         for stale in self.path.parent.glob(f"{glob.escape(self.path.name)}.{'[0-9a-f]' * 16}"):
-            stale.unlink()  # of changes that were cut short before the gallery went over
+            if stale != self._beside(present):
+                stale.unlink()  # of a change that was cut short before the gallery went over
         _write(self._beside(key_id(key)), key)
 
     def promote(self, wanted: str) -> None:

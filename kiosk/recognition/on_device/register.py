@@ -62,9 +62,9 @@ class Register:
     def person_number(self, person_id: str) -> int | None:
         return _number(self._store.value("SELECT number FROM persons WHERE id = ?", person_id))
 
-    def person_id(self, number: int) -> str:
-        """Of a person who is there."""
-        return str(self._store.value("SELECT id FROM persons WHERE number = ?", number))
+    def person_id(self, number: int) -> str | None:
+        found = self._store.value("SELECT id FROM persons WHERE number = ?", number)
+        return None if found is None else str(found)
 
     def count_persons(self) -> int:
         return int(self._store.value("SELECT count(*) FROM persons"))

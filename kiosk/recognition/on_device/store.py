@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
+
 from kiosk.recognition.on_device.keys import sync
 from kiosk.recognition.on_device.refusal import GalleryError
 
@@ -23,6 +25,8 @@ WAIT = 5.0
 _FREE = 0.25
 """Share of free pages from which rewriting the file is worth its while."""
 _BATCH = 2_048
+
+_log = structlog.get_logger()
 
 Row = tuple[Any, ...]
 
@@ -55,7 +59,8 @@ class Store:
         self._depth = 0
         self._changes_before = 0
         self._rollbacks = 0
-        self._traces = False
+        self.traces = False
+        """Whether what was dropped may still stand in the file: another process's reading was in the way of sweeping."""
         if file is not None:
             _make(file)
         with self._understood():
@@ -69,9 +74,11 @@ class Store:
 
     def close(self) -> None:
         with self._understood():
-            if self._traces:
-                self.sweep()
-            self._database.close()
+            try:
+                if self.traces:
+                    self._clean()
+            finally:
+                self._database.close()
 
     # Reading
 
@@ -129,7 +136,7 @@ class Store:
     def drop(self, statement: str, *values: Any) -> None:
         """For what is to leave no trace: once the transaction is committed, the file is swept."""
         self.write(statement, *values)
-        self._traces = True
+        self.traces = True
 
     def set_meta(self, name: str, value: str) -> None:
         self.write("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value)
@@ -153,7 +160,7 @@ class Store:
             raise
         finally:
             self._depth -= 1
-        if self._traces and not inner:
+        if self.traces and not inner:
             self._clean()
 
     @property
@@ -163,16 +170,11 @@ class Store:
 
     # Care of the file
 
-    @property
-    def traces(self) -> bool:
-        """Whether what was dropped may still stand in the file: another process's reading was in the way of sweeping."""
-        return self._traces
-
     def sweep(self) -> None:
         """Takes what was dropped out of the write-ahead log too, unless another process reads for longer than `WAIT`."""
         with self._understood():
             busy, _, _ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self._traces = bool(busy)
+        self.traces = bool(busy)
 
     def vacuum(self) -> None:
         """Rewrites the file from what it holds, then sweeps."""
@@ -180,13 +182,15 @@ class Store:
         self.sweep()
 
     def _clean(self) -> None:
-        """What is dropped is committed: that the file cannot be swept now is no failure of the dropping."""
+        """What is dropped is committed by now: that the file cannot be swept is told, but is no failure of the dropping."""
+        why = "another process reads it"
         try:
             free, pages = self.value("PRAGMA freelist_count"), self.value("PRAGMA page_count")
             self.vacuum() if free > _FREE * pages else self.sweep()
         except GalleryError as error:
-            if error.slug != "gallery_locked":
-                raise
+            why = str(error)
+        if self.traces:
+            _log.warning("gallery_not_swept", file=str(self.file), why=why)
 
     def take(self, source: Store | Path) -> None:
         """The source's content, in one transaction, in the place of all there is; a file is only read."""
