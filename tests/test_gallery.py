@@ -213,6 +213,18 @@ def test_pairs_too_alike(gallery: Gallery) -> None:
     ]
 
 
+def test_a_pair_is_never_named_after_who_came_later(tmp_path: Path) -> None:
+    file = tmp_path / "gallery.sqlite"
+    with Gallery.open(file, KEY) as here, Gallery.open(file, KEY) as there:
+        for person in ("ann", "ben", "eve"):
+            enrol(here, person, 1)
+        pairs = here.pairs(0.9)
+        assert next(pairs)[:2] == ("ann", "ben")
+        there.delete_person("eve")
+        enrol(there, "fay", 2)
+        assert list(pairs) == []
+
+
 def test_nothing_secret_shows(gallery: Gallery) -> None:
     face = gallery.new_face(seen(1), photo=PHOTO)
     shown = repr((face, gallery.person("ann"), gallery))
@@ -241,7 +253,15 @@ def test_what_is_enrolled_here_is_found_there(tmp_path: Path) -> None:
         assert best(there, 1, "staff") == ("ann", 1.0)
         add(there, "ann", 2)
         assert best(here, 2, "staff") == ("ann", 1.0)
-        there.delete_person("ann")
+        enrol(here, "ben", 1, "night", "staff")
+        assert there.population(["night"]) == (1, 1)
+        here.leave("ben", "night")
+        assert there.population(["night"]) == here.population(["night"]) == (0, 0)
+        there.join("ben", ["night"], OLD)
+        assert best(here, 1, "night") == ("ben", 1.0)
+        there.delete_group("staff")
+        assert best(here, 2) != ("ann", 1.0)
+        there.delete_person("ben")
         assert best(here, 1) is None
     with Gallery.open(file, KEY) as again:
         assert len(again) == 0

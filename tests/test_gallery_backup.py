@@ -63,6 +63,7 @@ def test_a_backup_is_one_file_whole_and_still_encrypted(file: Path, copy: Path) 
     assert [part.name for part in copy.parent.iterdir()] == ["monday.sqlite"]
     assert copy.stat().st_mode & 0o777 == 0o600
     raw = copy.read_bytes()
+    assert raw[18:20] == b"\1\1", "one that needs a log beside it cannot be read where nothing may be written"
     assert embedding(7) not in raw
     assert PHOTO not in raw
     with Gallery.open(copy, KEY) as gallery:

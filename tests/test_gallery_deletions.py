@@ -93,6 +93,32 @@ def test_a_record_cannot_be_made_up(file: Path) -> None:
             gallery.check()
 
 
+def test_another_gallerys_records_are_not_this_ones(file: Path) -> None:
+    with deleted_three(file) as gallery, deleted_three(file.with_name("other.sqlite")) as other:
+        theirs = other.deletions()
+        head = deletions.Head(3, theirs[-1].hash)
+        assert deletions.fault(theirs, other.public_key, head) == ""
+        assert "record 1 was changed, or is not this gallery's" in deletions.fault(theirs, gallery.public_key, head)
+
+
+def test_two_pasts_of_one_gallery_are_not_mixed(file: Path) -> None:
+    fork = file.with_name("fork.sqlite")
+    with deleted_three(file) as gallery:
+        gallery.backup(fork)
+        with Gallery.open(fork, KEY) as other:
+            for hand, people in ((gallery, "de"), (other, "fg")):
+                for person in people:
+                    enrol(hand, person, 9)
+                    hand.delete_person(person)
+            ours, theirs = gallery.deletions(), other.deletions()
+            assert ours[:3] == theirs[:3]
+            head = deletions.Head(5, theirs[-1].hash)
+            assert deletions.fault(theirs, gallery.public_key, head) == ""
+            assert (
+                deletions.fault([*ours[:4], theirs[4]], gallery.public_key, head) == "record 5 does not follow the one before it"
+            )
+
+
 def as_plain(record: Deletion) -> dict[str, object]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 

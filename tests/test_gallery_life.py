@@ -215,7 +215,8 @@ class Life(RuleBasedStateMachine):
         """The other looks now and then only."""
         for upper, merged in itertools.product((False, True), repeat=2):
             self.look(self.hands[0], 3, None, 9, upper, merged)
-        self.look(self.hands[0], 3, set(self.model.groups), 9, upper=False, merged=False)
+        for group in self.model.groups:
+            self.look(self.hands[0], 3, {group}, 9, upper=False, merged=False)
 
     @invariant()
     def both_know_the_same(self) -> None:

@@ -230,13 +230,9 @@ class Gallery(Enrolment):
         if isinstance(home, bytes) or (to and to.exists()):
             raise GalleryError("gallery_unwritable", f"{to} is there already" if to else "name a file for the new key")
         key = secrets.token_bytes(LENGTH)
-        try:
-            with self.together():
-                home.put_beside(key, self._seal.key_id)
-                custody.go_over(self._store, self._seal, key)
-        except BaseException:
-            self._seal.follow(self._store.meta("key"))
-            raise
+        with self.together():
+            home.put_beside(key, self._seal.key_id)
+            custody.go_over(self._store, self._seal, key)
         home.promote(key_id(key))
         self._store.vacuum()
         return home.path
