@@ -63,19 +63,23 @@ class PhotoPool:
         return await asyncio.shield(self._run(self._use(eye, photo, wish)))
 
     async def _next_free(self) -> PhotoEye:
+        if not self._closed:
+            await self._wait()
+        if self._closed:
+            raise CameraError("eye_lost", "the pool is closed")
+        return self._idle.pop()
+
+    async def _wait(self) -> None:
         if self._free.locked():
             if self._waiting >= self._most_waiting:
                 raise CameraError("eye_busy", f"{self._waiting} photos wait already")
-            if self._unused and not self._closed:
+            if self._unused:
                 self._run(self._make_ready(self._unused.pop()))
         self._waiting += 1
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
-        if self._closed:
-            raise CameraError("eye_lost", "the pool is closed")
-        return self._idle.pop()
 
     async def _use(self, eye: PhotoEye, photo: bytes, wish: Wish) -> AnalysedPhoto:
         try:
