@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -132,22 +132,27 @@ def calibrate(
     finally:
         looker.close()
     print(f"{looker.left_out} photos or faces left out by the quality gate; {looker.lost} faces not found under a mask")
-    collections = [
-        *(_Group(name, fitted=True, seen=seen) for name, seen in groups.items()),
-        _Group(SYNTHETIC, fitted=not groups, seen=synthetic),
-    ]
-    model = next(model for model in models.manifest() if model.role == "embedding")
-    description = Description(
-        made=datetime.now(UTC).date().isoformat(),
-        model=model.sha256,
-        whole=fit([each.whole() for each in collections]),
-        upper=fit([each.upper() for each in collections], _faces(masked, "upper") if strangers else None),
-    )
+    description = describe(groups, synthetic, masked)
     _print(Report(), description)
     if write:
         file = Path(calibration.__file__).with_suffix(".toml")
         file.write_text(_toml(description), encoding="utf-8")
         print(f"written: {file}")
+
+
+def describe(groups: Mapping[str, list[Seen]], synthetic: list[Seen], masked: list[Seen]) -> Description:
+    """Both scales, fitted to `groups`, to `synthetic` only where there are none."""
+    collections = [
+        *(_Group(name, fitted=True, seen=seen) for name, seen in groups.items()),
+        _Group(SYNTHETIC, fitted=not groups, seen=synthetic),
+    ]
+    model = next(model for model in models.manifest() if model.role == "embedding")
+    return Description(
+        made=datetime.now(UTC).date().isoformat(),
+        model=model.sha256,
+        whole=fit([each.whole() for each in collections]),
+        upper=fit([each.upper() for each in collections], _faces(masked, "upper") if masked else None),
+    )
 
 
 class _Group(NamedTuple):
@@ -227,14 +232,14 @@ def _table(path: str, values: dict[str, Any]) -> Iterator[str]:
             yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
     for name, value in values.items():
         if _holds_tables(value):
-            for one in value if isinstance(value, list) else [value]:
+            for one in value if isinstance(value, tuple) else [value]:
                 inner = f"{path}{name}"
-                yield f"\n[[{inner}]]" if isinstance(value, list) else f"\n[{inner}]"
+                yield f"\n[[{inner}]]" if isinstance(value, tuple) else f"\n[{inner}]"
                 yield from _table(f"{inner}.", one)
 
 
 def _holds_tables(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and isinstance(value[0], dict))
+    return isinstance(value, dict) or (isinstance(value, tuple) and isinstance(value[0], dict))
 
 
 if __name__ == "__main__":
