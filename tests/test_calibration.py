@@ -201,8 +201,8 @@ def test_masked_selfies_score_highest_with_the_same_persons_portrait(pictures: d
         assert len(selfie.masked) == 2
         for probe in selfie.masked:
             scores = {other: score(float(portrait.upper @ probe), masked=True) for other, (portrait, _) in pictures.items()}
-            assert scores.pop(name) > 50
-            assert max(scores.values()) < 40
+            own = scores.pop(name)
+            assert own > 30 > max(scores.values())
 
 
 def test_a_mask_changes_the_upper_face_less_than_the_person_does(pictures: dict[str, tuple[Seen, Seen]]) -> None:

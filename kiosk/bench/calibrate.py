@@ -56,8 +56,8 @@ class Looker:
     """The product's own eye: what its quality gate turns away is left out."""
 
     def __init__(self, models_dir: Path) -> None:
-        self._networks = load(models_dir, EyeSettings(), FIND_WIDTHS, embed=True)
-        self._sheets = load(models_dir, EyeSettings(), (SHEET_WIDTH,), embed=True)
+        self._networks = load(models_dir, EyeSettings(), FIND_WIDTHS, embed=True, mask=False)
+        self._sheets = load(models_dir, EyeSettings(), (SHEET_WIDTH,), embed=True, mask=False)
         self.left_out = self.lost = 0
 
     def look(self, person: str, file: Path) -> Iterator[Seen]:
