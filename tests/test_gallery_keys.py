@@ -224,7 +224,9 @@ def test_kill_9_at_any_moment_of_a_change_leaves_a_key_that_fits(file: Path, pla
         )
         assert rotator.stdout is not None
         assert rotator.stdout.readline() == "open\n"
-        time.sleep(chance.random() / 8)
+        for _ in range(chance.randrange(3)):
+            assert rotator.stdout.readline() == "rotated\n"
+        time.sleep(chance.random() / 10)
         os.kill(rotator.pid, signal.SIGKILL)
         rotator.communicate()
         cut_short += any(part.name.startswith("gallery-key.") for part in file.parent.iterdir())
