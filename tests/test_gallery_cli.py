@@ -452,6 +452,22 @@ def test_a_backup_opens_on_another_box_with_the_key(box: Box, empty: Box) -> Non
     assert [row["person"] for row in empty.json("list")] == list(PEOPLE)
 
 
+def test_the_calibration_says_on_what_it_rests(box: Box) -> None:
+    said = box.json("calibration", "--plot", box.folder / "calibration.png")
+    assert said["door"]["faces"] == 6
+    assert said["whole"]["people"] > 0
+    assert (box.folder / "calibration.png").read_bytes().startswith(b"\x89PNG")
+    text = box.run("calibration").stdout
+    assert f"the door, with 6 faces enrolled, asks for a score of {said['door']['threshold']:g}" in text
+    assert "the data reach down to" in text
+    assert box.run("calibration", "--plot", box.folder / "none" / "c.png", code=1).stderr.startswith("file_unwritable")
+
+
+def test_the_calibration_needs_no_gallery(empty: Box) -> None:
+    assert empty.json("calibration")["door"]["faces"] == 0
+    assert not empty.file.exists()
+
+
 # Many people, and the end of the world
 
 

@@ -43,10 +43,10 @@ def calibration(
 
 
 def _draw(file: Path) -> None:
-    from kiosk.recognition.on_device import calibration_plot  # noqa: PLC0415 (only a drawing needs the library)
+    from kiosk.recognition.on_device.calibration_plot import draw  # noqa: PLC0415 (only a drawing needs the library)
 
     try:
-        calibration_plot.draw(file)
+        draw(file)
     except OSError as error:
         raise KioskError("file_unwritable", f"{file}: {error.strerror}") from error
 
