@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from kiosk import slugs
 from kiosk.domain import Match, NonMatch
@@ -166,3 +168,25 @@ async def test_a_person_taken_out_is_not_recognised_any_more(gallery: Gallery) -
     assert isinstance(await ask(gallery, "ann"), NonMatch)
     gallery.add_face("bob", gallery.new_face(seen("ann")), CURRENT, allow_same=True)
     assert isinstance(await ask(gallery, "ann"), Match)
+
+
+async def test_a_gallery_that_cannot_be_followed_is_said_and_tried_again(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    tried_again = asyncio.Event()
+
+    def fail(**_: Any) -> None:
+        tries.append(1)
+        if len(tries) > 1:
+            tried_again.set()
+        raise KioskError("gallery_locked", "busy")
+
+    monkeypatch.setattr("kiosk.recognition.on_device.recogniser.FOLLOW_EVERY", 0.01)
+    monkeypatch.setattr(gallery, "follow", fail)
+    with capture_logs() as logs:
+        following = asyncio.create_task(recogniser(gallery).follow())
+        async with asyncio.timeout(10):
+            await tried_again.wait()
+        following.cancel()
+    assert {"event": "gallery_behind", "slug": "gallery_locked", "detail": "busy", "log_level": "warning"} in logs

@@ -71,6 +71,11 @@ class Engines:
         """Opens what is slow to open. Faults are left for the first call to meet."""
         await asyncio.gather(*(engine.recogniser.warm() for engine in self._engines.values()))
 
+    async def follow(self) -> None:
+        """Until cancelled, or at once where no gallery is read: see OnDeviceRecogniser.follow."""
+        if self._device is not None:
+            await self._device.follow()
+
     async def close(self) -> None:
         for engine in self._engines.values():
             await engine.recogniser.close()

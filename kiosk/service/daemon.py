@@ -92,6 +92,7 @@ class Daemon:
             group.create_task(self._serve_web(), name="web"),
             group.create_task(self._beat(), name="heartbeat"),
             group.create_task(engines.warm(), name="warm"),
+            group.create_task(engines.follow(), name="gallery"),
         ]
         await self._stop.wait()
         self._notifier.stopping()

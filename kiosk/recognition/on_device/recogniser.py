@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
+
+import structlog
 
 from kiosk.domain import Candidate, Match, NonMatch, Probe
 from kiosk.errors import ConfigurationError, KioskError, RecogniserError, Transient, Unauthorised
@@ -18,8 +21,13 @@ from kiosk.recognition.on_device.refusal import GalleryRefusal
 from kiosk.recognition.strategy import DEVICE
 from kiosk.settings import OnDeviceSettings, Settings
 
+FOLLOW_EVERY = 1.0
+"""Seconds between looks at what the command line has changed."""
 _TOP = 10
 """People looked at: a verdict needs two; consent asks everybody whom the probe may well be."""
+
+
+_log = structlog.get_logger()
 
 
 class OnDeviceRecogniser:
@@ -82,6 +90,16 @@ class OnDeviceRecogniser:
 
     async def warm(self) -> None:
         """Nothing to open."""
+
+    async def follow(self) -> None:
+        """Until cancelled: takes what others change in the gallery into memory, so that no person waits for an import."""
+        while True:
+            try:
+                self.gallery.follow()
+            except KioskError as error:
+                # Whoever is searched for next is told the same and denied.
+                _log.warning("gallery_behind", slug=error.slug, detail=error.detail)
+            await asyncio.sleep(FOLLOW_EVERY)
 
     async def close(self) -> None:
         self.gallery.close()

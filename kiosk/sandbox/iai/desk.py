@@ -12,7 +12,7 @@ import msgspec
 from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.refusal import GalleryRefusal
+from kiosk.recognition.on_device.refusal import GalleryError, GalleryRefusal
 from kiosk.recognition.tencent.signing import Credentials
 from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.forms import MULTIPART, content_type
@@ -73,7 +73,7 @@ class Desk:
             return _no(refusal, language, action)
         except GalleryRefusal as refusal:
             return _no(Refused(CURRENT_CODES[refusal.why]), language, action)
-        except ContractViolation:
+        except (ContractViolation, GalleryError):
             return _no(Refused("FailedOperation.ServerError"), language, action)
 
     async def _answer(self, sent: Sent, call: Call) -> Answer:

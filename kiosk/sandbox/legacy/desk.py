@@ -9,7 +9,7 @@ import msgspec
 from kiosk.errors import ContractViolation
 from kiosk.ports import PhotoAnalyser
 from kiosk.recognition.on_device.gallery import Gallery
-from kiosk.recognition.on_device.refusal import GalleryRefusal
+from kiosk.recognition.on_device.refusal import GalleryError, GalleryRefusal
 from kiosk.recognition.tencent.legacy_wire import MAX_BODY
 from kiosk.sandbox.fetching import Fetcher
 from kiosk.sandbox.legacy.faces import Data, Faces
@@ -46,7 +46,7 @@ class Desk:
             return refuse(refusal, name)
         except GalleryRefusal as refusal:
             return refuse(Refusal(OLD_CODES[refusal.why]), name)
-        except ContractViolation as error:
+        except (ContractViolation, GalleryError) as error:
             return refuse(Refusal(213, error.slug), name)
 
     async def _answer(self, name: str, sent: Sent) -> Data:
