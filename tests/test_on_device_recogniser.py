@@ -170,9 +170,7 @@ async def test_a_person_taken_out_is_not_recognised_any_more(gallery: Gallery) -
     assert isinstance(await ask(gallery, "ann"), Match)
 
 
-async def test_a_gallery_that_cannot_be_followed_is_said_and_tried_again(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_gallery_that_cannot_be_followed_is_said(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
     tried_again = asyncio.Event()
 
