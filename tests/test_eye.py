@@ -28,7 +28,9 @@ EYE = EyeSettings(backoff_first=0.05, wedged_after=1.5)
 class Watch:
     """What a supervised eye said, and when it was lost."""
 
-    def __init__(self, models_dir: Path, url: str = "scene:demo", eye: EyeSettings = EYE, fps: float = 15.0) -> None:
+    def __init__(
+        self, models_dir: Path, url: str = "scene:demo", eye: EyeSettings = EYE, fps: float = 15.0, embed: bool = False
+    ) -> None:
         self.said: asyncio.Queue[messages.FromEye] = asyncio.Queue()
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         orders = messages.LookOrders(
@@ -38,6 +40,7 @@ class Watch:
             presentation=PresentationSettings().model_dump(mode="json"),
             eye=eye.model_dump(mode="json"),
             models_dir=str(models_dir),
+            embed=embed,
         )
         self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
 
@@ -73,6 +76,16 @@ async def test_an_eye_watches_tells_and_takes_a_probe(models_dir: Path) -> None:
         supervisor.tell(messages.Outcome(shot.probe.presentation, "granted"))
         examined = await watch.until(messages.Examined)
         assert examined.captured >= examined.examined > 0
+
+
+async def test_probes_carry_an_embedding_where_the_orders_ask_for_it(models_dir: Path) -> None:
+    for embed in (False, True):
+        watch = Watch(models_dir, embed=embed)
+        async with watch.running():
+            shot = await watch.until(Shot)
+        assert (shot.probe.embedding is not None) == embed
+        assert not shot.probe.masked
+        assert shot.probe.upper is None
 
 
 async def test_it_holds_no_secret_and_only_its_own_channel(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

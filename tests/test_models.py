@@ -164,7 +164,7 @@ def silent(_label: str, _done: int, _total: int | None) -> None:
 
 
 def test_the_manifest_names_every_role_once_and_no_host() -> None:
-    assert {model.role for model in models.manifest()} == {"finder", "landmarks", "embedding"}
+    assert {model.role for model in models.manifest()} == {"finder", "landmarks", "embedding", "mask"}
     assert len(models.manifest()) == len({model.file for model in models.manifest()})
     for model in models.manifest():
         assert len(model.carriers) >= 2

@@ -6,19 +6,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain import Box, Ended, Face, Probe, Shot
-from kiosk.errors import CameraError, PhotoRejected, ProbeRejected
+from kiosk.errors import CameraError, ProbeRejected
 from kiosk.eye import messages
 from kiosk.processor import runs_mediapipe
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
@@ -30,9 +28,7 @@ from kiosk.vision.landmarks import LEVEL_PITCH, pose_of
 from kiosk.vision.photo import PhotoReader, read_header
 from kiosk.vision.pixels import Image, shrink
 from kiosk.vision.probe import crop, encode, moved
-
-NAMES = [f"P{number:03}" for number in range(1, 11)]
-GREY = 120
+from tests.vision_stage import NAMES, TOLD_APART, encoded, picture, scene, wearing
 
 
 @pytest.fixture(scope="module", params=["mediapipe", "litert"] if runs_mediapipe() else ["litert"])
@@ -54,37 +50,16 @@ def examiner(models_dir: Path) -> Iterator[Examiner]:
         yield examiner
 
 
-def _examiner(models_dir: Path, **presentation: object) -> Examiner:
+def _examiner(models_dir: Path, *, embed: bool = True, **presentation: object) -> Examiner:
     return Examiner(
         "front",
         QualitySettings(),
         PresentationSettings.model_validate(presentation),
         EyeSettings(),
         models_dir,
-        embed=True,
+        embed=embed,
         first_presentation=5,
     )
-
-
-@lru_cache(maxsize=40)
-def _read(file: Path) -> Image:
-    image = cv2.imread(str(file), cv2.IMREAD_REDUCED_COLOR_2)
-    return np.asarray(image, dtype=np.uint8)
-
-
-def picture(people: Path, name: str, kind: str, height: int) -> Image:
-    image = _read(people / name / "assets" / f"{kind}.jpg")
-    return shrink(image, height / image.shape[0])
-
-
-def scene(*portraits: Image, width: int = 1280, height: int = 720) -> Image:
-    """A grey frame with pictures side by side, standing on its lower edge."""
-    frame = np.full((height, width, 3), GREY, np.uint8)
-    left = (width - sum(each.shape[1] for each in portraits)) // 2
-    for each in portraits:
-        frame[height - each.shape[0] :, left : left + each.shape[1]] = each
-        left += each.shape[1]
-    return frame
 
 
 def the_one(assessor: Assessor, image: Image) -> Face:
@@ -269,15 +244,14 @@ def test_quality_goes_down_only_as_far_as_needed(assessor: Assessor, people: Pat
 
 
 def test_embeddings_tell_people_apart(reader: PhotoReader, people: Path) -> None:
-    names = ["P002", "P003", "P005", "P006", "P008"]
     portraits, selfies = (
-        np.array([_embedding(reader, picture(people, name, kind, 512)) for name in names])
+        np.array([_embedding(reader, picture(people, name, kind, 512)) for name in TOLD_APART])
         for kind in ("studio_portrait", "amateur_selfie")
     )
     cosines = portraits @ selfies.T
     assert np.allclose(np.linalg.norm(portraits, axis=1), 1, atol=1e-5)
     assert cosines.diagonal().min() > 0.45
-    assert (cosines - 2 * np.eye(len(names))).max() < 0.37
+    assert (cosines - 2 * np.eye(len(TOLD_APART))).max() < 0.37
 
 
 def test_an_embedding_of_the_kept_crop_is_that_of_the_frame(assessor: Assessor, people: Path) -> None:
@@ -291,7 +265,7 @@ def test_an_embedding_of_the_kept_crop_is_that_of_the_frame(assessor: Assessor, 
 
 
 def _embedding(reader: PhotoReader, image: Image) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    (face,) = reader.read(_encoded(image)).faces
+    (face,) = reader.read(encoded(image)).faces
     return np.frombuffer(face.embedding or b"", "<f4")
 
 
@@ -321,7 +295,9 @@ def test_somebody_steps_up_is_shot_and_leaves(examiner: Examiner, people: Path) 
     assert isinstance(ended, Ended)
     assert ended.best is not None
     assert ended.best.grade == 4
-    assert {"find", "quality", "landmarks", "track", "encode", "embed"} == {name for each in seen for name in each.stage_seconds}
+    assert {"find", "quality", "landmarks", "track", "encode", "mask", "embed"} == {
+        name for each in seen for name in each.stage_seconds
+    }
     for event in (event for each in seen for event in each.events):
         assert messages.decode_from_eye(messages.encode(event)) == event
 
@@ -356,6 +332,47 @@ def test_a_refused_person_is_asked_again_and_a_granted_one_is_not(examiner: Exam
             shots.append(shot.probe)
             examiner.outcome(shot.probe.presentation, "refused" if len(shots) == 1 else "granted", number / 15)
     assert len(shots) == 2
+
+
+def test_a_far_face_is_embedded_by_points_found_close_up(examiner: Examiner, reader: PhotoReader, people: Path) -> None:
+    near: list[float] = []
+    far: list[float] = []
+    for name in NAMES:
+        portrait = picture(people, name, "studio_portrait", 1024)
+        (face,) = reader.read(encoded(portrait)).faces
+        frame = scene(shrink(portrait, 120 / face.face.box.width), width=1920, height=1080)
+        enrolled = np.frombuffer(face.embedding or b"", "<f4")
+        (shot,) = _shots(_play(examiner, [frame] * 6, 100.0 * len(near)))
+        embedder = examiner._networks.embedder
+        assert embedder is not None
+        near.append(float(enrolled @ np.frombuffer(shot.probe.embedding or b"", "<f4")))
+        far.append(float(enrolled @ np.frombuffer(embedder.embed(frame, shot.probe.face), "<f4")))
+    assert np.mean(near) > np.mean(far) + 0.02
+
+
+@pytest.mark.parametrize("worn", ["full", "nose free"])
+def test_a_probe_says_that_a_mask_is_worn_and_only_then_carries_the_upper_face(
+    examiner: Examiner, assessor: Assessor, people: Path, worn: str
+) -> None:
+    bare = scene(picture(people, "P006", "studio_portrait", 700))
+    found = assessor._networks.landmarker.locate(bare, the_one(assessor, bare).box)
+    assert found is not None
+    (without,) = _shots(_play(examiner, [bare] * 3))
+    (masked,) = _shots(_play(examiner, [wearing(bare, found.points, worn, "blue")] * 3, 90.0))
+    assert (without.probe.masked, without.probe.upper) == (False, None)
+    assert masked.probe.masked
+    assert len(masked.probe.upper or b"") == len(masked.probe.embedding or b"") == 512
+    assert masked.probe.upper != masked.probe.embedding
+
+
+def test_who_is_asked_for_no_embedding_looks_for_no_mask(models_dir: Path, people: Path) -> None:
+    frame = scene(picture(people, "P006", "studio_portrait", 700))
+    with _examiner(models_dir, embed=False) as examiner:
+        assert examiner._networks.masks is None
+        seen = _play(examiner, [frame] * 3)
+        (shot,) = _shots(seen)
+    assert (shot.probe.embedding, shot.probe.upper, shot.probe.masked) == (None, None, False)
+    assert not {"mask", "embed"} & {name for each in seen for name in each.stage_seconds}
 
 
 def test_two_people_are_asked_to_come_one_at_a_time(examiner: Examiner, people: Path) -> None:
@@ -415,116 +432,3 @@ def test_mediapipe_does_without_matplotlib() -> None:
         assert not hasattr(sys.modules["matplotlib"], "__file__")
     """
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0
-
-
-# Photos.
-
-
-def _encoded(image: Image, suffix: str = ".jpg", *options: int) -> bytes:
-    done, buffer = cv2.imencode(suffix, image, options)
-    assert done
-    return buffer.tobytes()
-
-
-@pytest.mark.parametrize(("suffix", "name"), [(".jpg", "jpeg"), (".png", "png"), (".bmp", "bmp")])
-def test_a_photo_of_each_format_is_read(reader: PhotoReader, people: Path, suffix: str, name: str) -> None:
-    image = picture(people, "P003", "amateur_selfie", 480)
-    read = reader.read(_encoded(image, suffix))
-    assert (read.format, read.width, read.height) == (name, image.shape[1], image.shape[0])
-    (face,) = read.faces
-    assert face.quality.usable
-    assert face.face.pose is not None
-    msgspec.convert(msgspec.to_builtins(read), type(read))
-
-
-def test_a_face_that_fills_the_photo_is_found(reader: PhotoReader, people: Path) -> None:
-    image = picture(people, "P003", "studio_portrait", 1024)
-    (face,) = reader.read(_encoded(image, ".png") + b"what a phone appends").faces
-    left, top, right, bottom = face.face.box.pixels(image.shape[1], image.shape[0])
-    filled = cv2.resize(image[top:bottom, left:right], (1200, 1500))
-    assert len(reader.read(_encoded(np.asarray(filled, dtype=np.uint8))).faces) == 1
-
-
-def test_a_photo_without_a_face_is_a_photo(reader: PhotoReader) -> None:
-    assert reader.read(_encoded(scene())).faces == ()
-
-
-def test_exif_orientation_is_applied(reader: PhotoReader, people: Path) -> None:
-    image = picture(people, "P003", "studio_portrait", 480)[:, :400]
-    lying = _encoded(np.ascontiguousarray(np.rot90(image)))
-    # Orientation 6: turn clockwise to see it upright. One TIFF directory with one entry.
-    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    segment = b"Exif\0\0" + tiff
-    tagged = lying[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + lying[2:]
-    read = reader.read(tagged)
-    assert (read.width, read.height) == (400, 480)
-    assert len(read.faces) == 1
-
-
-@pytest.mark.parametrize(
-    ("photo", "slug"),
-    [
-        (b"", "image_format_unknown"),
-        (b"GIF89a" + bytes(500), "image_format_unknown"),
-        (b"RIFF\0\0\0\0WEBPVP8 " + bytes(500), "image_format_unknown"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image_format_unknown"),
-        (b"\xff\xd8\xff", "image_decode_failed"),
-        (b"\xff\xd8" + b"\xff" * 1000, "image_decode_failed"),
-        (b"\xff\xd8" + b"\xff\xe0\0\0" * 1000, "image_decode_failed"),
-        (b"\x89PNG\r\n\x1a\n", "image_decode_failed"),
-        (b"BM", "image_decode_failed"),
-        (_encoded(np.zeros((63, 500, 3), np.uint8), ".png"), "image_too_small"),
-        (_encoded(np.zeros((64, 4001, 3), np.uint8), ".png"), "image_too_large"),
-        (_encoded(np.zeros((4001, 64, 3), np.uint8), ".jpg"), "image_too_large"),
-        (_encoded(np.zeros((100, 100, 3), np.uint8), ".jpg")[:-40], "image_decode_failed"),
-        (_encoded(np.zeros((100, 100, 3), np.uint8), ".png")[:-40], "image_decode_failed"),
-        (_encoded(np.zeros((100, 100, 3), np.uint8), ".bmp")[:-40], "image_decode_failed"),
-    ],
-)
-def test_a_bad_photo_is_refused_with_its_reason(reader: PhotoReader, photo: bytes, slug: str) -> None:
-    with pytest.raises(PhotoRejected) as refused:
-        reader.read(photo)
-    assert refused.value.slug == slug
-
-
-def test_a_pixel_bomb_is_refused_by_its_header(reader: PhotoReader) -> None:
-    png = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".png"))
-    png[16:24] = b"\0\0\xff\xff" * 2
-    with pytest.raises(PhotoRejected, match="image_too_large"):
-        reader.read(bytes(png))
-
-
-def test_a_png_chunk_longer_than_the_photo_is_refused_before_opencv_reserves_its_length() -> None:
-    png = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".png"))
-    png[33:37] = (1_500_000_000).to_bytes(4, "big")
-    with pytest.raises(PhotoRejected, match="image_decode_failed"):
-        read_header(bytes(png))
-
-
-def test_a_header_that_lies_about_the_size_is_refused(reader: PhotoReader) -> None:
-    bmp = bytearray(_encoded(np.zeros((100, 100, 3), np.uint8), ".bmp"))
-    bmp[22:26] = (3000).to_bytes(4, "little")
-    with pytest.raises(PhotoRejected, match="image_decode_failed"):
-        reader.read(bytes(bmp))
-
-
-def test_a_jpeg_of_endless_scans_is_refused(reader: PhotoReader, people: Path) -> None:
-    progressive = _encoded(picture(people, "P003", "studio_portrait", 256), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert len(reader.read(progressive).faces) == 1
-    last = progressive.rindex(b"\xff\xda")
-    bomb = progressive[:last] + progressive[last:-2] * 101
-    with pytest.raises(PhotoRejected, match="scans"):
-        reader.read(bomb)
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_hostile_bytes_never_crash_the_reader(reader: PhotoReader, people: Path, data: st.DataObject) -> None:
-    suffix = data.draw(st.sampled_from([".jpg", ".jpg", ".png", ".bmp"]))
-    photo = bytearray(_encoded(picture(people, "P003", "studio_portrait", 96), suffix))
-    for _ in range(data.draw(st.integers(1, 8))):
-        begin = data.draw(st.one_of(st.integers(0, 64), st.integers(0, len(photo) - 1)))
-        photo[begin : begin + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
-    with suppress(PhotoRejected):
-        read = reader.read(bytes(photo))
-        assert 64 <= min(read.width, read.height) <= max(read.width, read.height) <= 4000
