@@ -125,6 +125,15 @@ async def test_closing_ends_every_process_and_everybody_waiting_hears_of_it(mode
         await pool.analyse(portrait)
 
 
+async def test_closing_while_a_worker_starts_leaves_none_behind(models_dir: Path, portrait: bytes) -> None:
+    async with a_pool(models_dir) as pool:
+        await asyncio.gather(*(pool.analyse(portrait, QUICK) for _ in range(2)))
+        async with asyncio.timeout(25):
+            while len(everybody := pids(pool)) < 2:
+                await asyncio.sleep(0)
+    assert all(gone(pid) for pid in everybody)
+
+
 # Workers that fail.
 
 

@@ -31,8 +31,9 @@ class MaskClassifier:
 
     The network alone calls smooth bare faces masked, now and then with 0.99. Their lower half has the colour
     of the skin round the eyes; masks do not, unless they are skin-coloured. Of 1,290 faces with drawn masks over mouth
-    and nose 98.8 % came out as worn, of the same with the nose free 96.0 %, with skin-coloured masks 57 %; of 726 bare
-    ones, beards, profiles and bad light among them, 0.3 % (by the network alone 13 %). No real mask was in that test.
+    and nose, in six lights, 98.8 % came out as worn, with the nose free 96.0 %, with skin-coloured masks 57 %; of 726
+    bare ones, in bad light and turned away too, 0.3 % (by the network alone 13 %), and those wore a full black
+    beard or had light from above. No real mask was in that test.
     """
 
     def __init__(self, model: Path) -> None:
