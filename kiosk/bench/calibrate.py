@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -135,8 +136,10 @@ def calibrate(
     description = describe(groups, synthetic, masked)
     _print(Report(), description)
     if write:
-        file = Path(calibration.__file__).with_suffix(".toml")
-        file.write_text(_toml(description), encoding="utf-8")
+        file, text = Path(calibration.__file__).with_suffix(".toml"), _toml(description)
+        # A fit to very few people may give cosines beyond 1, which the product would refuse to read.
+        msgspec.convert(tomllib.loads(text), Description)
+        file.write_text(text, encoding="utf-8")
         print(f"written: {file}")
 
 

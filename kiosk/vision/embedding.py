@@ -30,7 +30,7 @@ class Embedder:
         """The same of the part of the face that a mask leaves free; comparable with other such embeddings only.
 
         Covering bare and masked faces alike recognises people with masks on as well as drawing masks on references, or
-        doing nothing, does: 98 % at a false match rate of one in a hundred, whichever way. But only here does it not matter
+        doing nothing, does: about 99 % at a false match rate of one in a hundred, whichever way. But only here does it not matter
         what a mask shows: of strangers whose mask bore the lower face of somebody enrolled, whole faces took 11 % for them at
         a threshold for one in a thousand, upper faces 0.4 %. A crop stretched to the network's input recognises hardly anybody.
         """

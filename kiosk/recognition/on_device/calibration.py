@@ -86,7 +86,8 @@ class Rate(Struct, frozen=True, forbid_unknown_fields=True):
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
     """Photos of one kind; pairs of strangers are formed within a source only.
 
-    `fitted`: False where it was only held against the fit; `false_matches`: measured at the cosines for 1e-3, 1e-4, 1e-5.
+    `people`: 0 where nobody knows. `fitted`: False where it was only held against the fit.
+    `false_matches`: measured at the cosines for 1e-3, 1e-4 and 1e-5, each pair of photos counting alike.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Description(Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def description() -> Description:
+    """What the scores of this release rest on. Read once."""
     text = resources.files(__package__).joinpath("calibration.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), Description)
 

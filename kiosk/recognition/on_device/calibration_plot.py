@@ -26,7 +26,7 @@ def draw(path: Path) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     what = description()
-    figure = Figure(figsize=(13, 5.5), layout="constrained")
+    figure = Figure(figsize=(13, 6.5), layout="constrained")
     whole, upper = figure.subplots(1, 2)
     _panel(whole, "Whole faces", what.whole)
     _panel(upper, "Upper faces, one of each pair with a mask drawn on", what.upper)
@@ -42,14 +42,14 @@ def _panel(axes: Axes, title: str, fit: Fit) -> None:
         axes.bar(middles, shares, counts.width, color=colour, alpha=0.45, label=f"{label}: {sum(numbers):,} pairs")
     axes.set(title=title, xlabel="cosine", ylabel="share of the pairs in a bin", xlim=(-0.4, 1.0))
     rates = axes.twinx()
-    rates.set(yscale="log", ylim=(RAREST, 1.5), ylabel="false match rate · missed share of genuine pairs")
+    rates.set(yscale="log", ylim=(RAREST, 1.5), ylabel="rate")
     _curves(rates, fit)
     _measured(rates, fit)
     for rate in NAMED:
         rates.axvline(fit.curve.cosine_for(points(rate)), color=FIT, linewidth=0.6, alpha=0.5)
         rates.text(fit.curve.cosine_for(points(rate)) + 0.005, 0.7, f"{points(rate):.0f}", fontsize=8)
     bars, curves = axes.get_legend_handles_labels(), rates.get_legend_handles_labels()
-    axes.legend(bars[0] + curves[0], bars[1] + curves[1], loc="center left", fontsize=8)
+    axes.legend(bars[0] + curves[0], bars[1] + curves[1], loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8)
 
 
 def _curves(rates: Axes, fit: Fit) -> None:
@@ -60,10 +60,14 @@ def _curves(rates: Axes, fit: Fit) -> None:
     ):
         cosines = np.linspace(begin, end, 100)
         rates.plot(cosines, [_rate(fit.curve, cosine) for cosine in cosines], style, color=FIT, linewidth=1.5, label=label)
-    below, missed = np.array(fit.counts.genuine).cumsum(), max(sum(fit.counts.genuine), 1)
-    edges = fit.counts.start + fit.counts.width * (np.arange(len(below)) + 1)
-    seen = below > 0
-    rates.plot(edges[seen], below[seen] / missed, color=GENUINE, linewidth=1.5, label="genuine pairs missed")
+    impostors, genuine = np.array(fit.counts.impostors), np.array(fit.counts.genuine)
+    edges = fit.counts.start + fit.counts.width * np.arange(len(impostors) + 1)
+    for label, colour, places, numbers in (
+        ("impostor pairs at or above", IMPOSTOR, edges[:-1], impostors[::-1].cumsum()[::-1]),
+        ("genuine pairs below", GENUINE, edges[1:], genuine.cumsum()),
+    ):
+        seen = numbers > 0
+        rates.plot(places[seen], numbers[seen] / max(numbers.max(), 1), color=colour, linewidth=1, label=label)
 
 
 def _measured(rates: Axes, fit: Fit) -> None:
@@ -79,7 +83,7 @@ def _measured(rates: Axes, fit: Fit) -> None:
         color=IMPOSTOR,
         markersize=4,
         capsize=3,
-        label="measured, with intervals of 95 %",
+        label="each pair of people counted alike, 95 %",
     )
 
 
