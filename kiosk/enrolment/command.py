@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from kiosk import configuration, logs, slugs
+from kiosk.enrolment.rows import Thumbnails
 from kiosk.enrolment.sources import is_id
 from kiosk.errors import ConfigurationError, KioskError, did_you_mean
+from kiosk.eye.photos import PhotoEye
 from kiosk.eye.pool import PhotoPool
 from kiosk.recognition.on_device.enrolled import Consent, Group, Person
 from kiosk.recognition.on_device.gallery import Gallery
@@ -72,6 +75,17 @@ class Desk:
     def eyes(self, workers: int) -> PhotoPool:
         settings = self.settings
         return PhotoPool(settings.quality, settings.eye, settings.site.models_dir, workers)
+
+    @contextmanager
+    def thumbnails(self) -> Iterator[Thumbnails]:
+        """What makes one of a kept photo; its eye starts with the first. Raises CameraError, PhotoRejected."""
+        settings = self.settings
+        eye = PhotoEye(settings.quality, settings.eye, settings.site.models_dir, draws_only=True)
+        with asyncio.Runner() as runner:
+            try:
+                yield lambda photo, box, turned: runner.run(eye.thumbnail(photo, box, turned))
+            finally:
+                runner.run(eye.end())
 
     def groups(self, named: list[str] | None) -> tuple[str, ...]:
         """Which groups to enrol in. Raises ConfigurationError where that is not clear, KioskError `id_unusable`."""

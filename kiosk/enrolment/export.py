@@ -7,7 +7,7 @@ from typing import Any
 
 from kiosk.enrolment.profile import GRADE
 from kiosk.enrolment.report import as_csv, as_json, pages
-from kiosk.enrolment.rows import COLUMNS, cards, moment, row_of
+from kiosk.enrolment.rows import COLUMNS, Thumbnails, cards, moment, row_of
 from kiosk.recognition.on_device.enrolled import Person
 from kiosk.recognition.on_device.gallery import Gallery
 
@@ -23,7 +23,9 @@ def marks_of(pairs: Iterator[tuple[str, str, float, bool]]) -> dict[str, list[tu
     return marks
 
 
-def render(kind: str, gallery: Gallery, people: Sequence[Person], marks: Marks, about: Mapping[str, Any]) -> Iterator[str]:
+def render(
+    kind: str, gallery: Gallery, people: Sequence[Person], marks: Marks, about: Mapping[str, Any], thumbnail: Thumbnails
+) -> Iterator[str]:
     """In pieces; `about`: `site`, `groups` and `made` (Unix milliseconds)."""
     if kind == "html":
         page = pages.get_template("sheet.html")
@@ -31,7 +33,7 @@ def render(kind: str, gallery: Gallery, people: Sequence[Person], marks: Marks, 
             **{**about, "made": moment(about["made"])},
             count=len(people),
             least_grade=GRADE,
-            cards=cards(gallery, people, marks),
+            cards=cards(gallery, people, marks, thumbnail),
         )
         return
     rows = [row_of(gallery, person) | {"similar": _similar(marks.get(person.person_id, ()))} for person in people]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kiosk.domain import Box
 from kiosk.enrolment.origin import origin_of
 from kiosk.recognition.on_device.enrolled import Consent, Person
 from kiosk.recognition.on_device.gallery import Gallery
 
 COLUMNS = ("person", "name", "tag", "groups", "consent", "may_leave", "created", "faces", "grade", "similar")
-_PICTURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png", b"BM": "bmp"}
+Thumbnails = Callable[[bytes, Box, int], bytes]
+"""A kept photo, the face's box and the quarter turns before it holds, to a small JPEG."""
 
 
 def row_of(gallery: Gallery, person: Person) -> dict[str, Any]:
@@ -78,25 +80,28 @@ class Card:
     marks: Sequence[tuple[str, float, bool]]
 
 
-def cards(gallery: Gallery, people: Sequence[Person], marks: Mapping[str, Sequence[tuple[str, float, bool]]]) -> Iterator[Card]:
+def cards(
+    gallery: Gallery, people: Sequence[Person], marks: Mapping[str, Sequence[tuple[str, float, bool]]], thumbnail: Thumbnails
+) -> Iterator[Card]:
     """One after the other, so that only one photo is in memory at a time."""
     for person in people:
         hue = hashlib.blake2b(person.person_id.encode(), digest_size=2).digest()
         yield Card(
             row_of(gallery, person),
-            _picture(gallery, person),
+            _picture(gallery, person, thumbnail),
             initials(person.name or person.person_id),
             int.from_bytes(hue) % 360,
             marks.get(person.person_id, ()),
         )
 
 
-def _picture(gallery: Gallery, person: Person) -> str:
+def _picture(gallery: Gallery, person: Person, thumbnail: Thumbnails) -> str:
     for face in sorted(person.faces, key=lambda face: -face.grade):
         photo = gallery.photo(face.face_id)
         if photo is not None:
-            kind = next((kind for magic, kind in _PICTURES.items() if photo.startswith(magic)), "jpeg")
-            return f"data:image/{kind};base64,{base64.b64encode(photo).decode()}"
+            origin = origin_of(face.tag)
+            jpeg = thumbnail(photo, face.box, origin.turned if origin else 0)
+            return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     return ""
 
 

@@ -65,14 +65,15 @@ def export(
     config: Config = None,
     overrides: Overrides = None,
 ) -> None:
-    """Write everybody into a file. It names people, and a contact sheet shows kept photos as they were handed in."""
+    """Write everybody into a file. It names people, and a contact sheet shows their faces."""
     named = format_of(file, kind)
     with at_desk(config, overrides) as desk, desk.gallery() as gallery:
         groups = [group_of(gallery, group_id).group_id for group_id in group or ()]
         people = gallery.members(groups) if groups else list(gallery.everybody())
         marks = exporting.marks_of(similar_pairs(gallery, desk.settings.on_device))
         about = {"site": desk.settings.site.name, "groups": groups, "made": round(1000 * time.time())}
-        write(file, exporting.render(named, gallery, people, marks, about))
+        with desk.thumbnails() as thumbnail:
+            write(file, exporting.render(named, gallery, people, marks, about, thumbnail))
         desk.say(f"{plain(str(file))}: {len(people)} people; only you can read it")
 
 

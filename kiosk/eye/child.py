@@ -22,6 +22,7 @@ from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examiner
 from kiosk.vision.photo import PhotoReader
 from kiosk.vision.sketch import sketch
+from kiosk.vision.thumbnail import thumbnail
 
 _NETWORK_CAMERAS = ("rtsp", "rtsps", "http", "https")
 
@@ -156,16 +157,18 @@ def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
         spent = {"models": time.monotonic() - begun}
         limit_memory(eye.photo_memory_mb * 1_000_000)
         channel.send(messages.Started(opened_at=begun, width=0, height=0, fps=0.0, refused=refused, start_seconds=spent))
-        while isinstance(message := channel.receive(), messages.Analyse | messages.Draw):
+        while isinstance(message := channel.receive(), messages.Question):
             channel.send(_answer(reader, message))
 
 
 def _answer(
-    reader: PhotoReader | None, message: messages.Analyse | messages.Draw
-) -> messages.Analysed | messages.Drawn | messages.Refused:
+    reader: PhotoReader | None, message: messages.Question
+) -> messages.Analysed | messages.Drawn | messages.Thumbnail | messages.Refused:
     try:
         if isinstance(message, messages.Draw):
             return messages.Drawn(message.request, sketch(message.photo, message.shapes))
+        if isinstance(message, messages.Cut):
+            return messages.Thumbnail(message.request, thumbnail(message.photo, message.box, message.turned, message.side))
         if reader is None:
             raise CameraError("eye_contract", "asked to analyse, after the orders were to draw only")
         return messages.Analysed(message.request, reader.read(message.photo, message.wish))

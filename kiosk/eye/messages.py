@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from kiosk.domain import Began, Count, Ended, Name, PresentationId, Shot, Slug, Told
+from kiosk.domain import Began, Box, Count, Ended, Name, PresentationId, Shot, Slug, Told
 from kiosk.ports import AnalysedPhoto, Shapes, Wish
 
 MAX_MESSAGE = 8 * 1024 * 1024
@@ -73,6 +73,16 @@ class Draw(Struct, frozen=True, tag="draw"):
     shapes: Shapes
 
 
+class Cut(Struct, frozen=True, tag="cut"):
+    """Asks for the face in `box` of the photo after `turned` quarter turns clockwise, as a JPEG of `side` pixels at most."""
+
+    request: Count
+    photo: Jpeg
+    box: Box
+    turned: Annotated[int, Meta(ge=0, le=3)] = 0
+    side: Annotated[int, Meta(ge=16, le=1024)] = 320
+
+
 class Stop(Struct, frozen=True, tag="stop"):
     pass
 
@@ -120,6 +130,11 @@ class Drawn(Struct, frozen=True, tag="drawn"):
     png: Annotated[bytes, Meta(max_length=MAX_MESSAGE)]
 
 
+class Thumbnail(Struct, frozen=True, tag="thumbnail"):
+    request: Count
+    jpeg: Jpeg
+
+
 class Refused(Struct, frozen=True, tag="refused"):
     """A photo that is none."""
 
@@ -135,8 +150,9 @@ class Fault(Struct, frozen=True, tag="fault"):
     detail: Text = ""
 
 
-ToEye = LookOrders | AnalyseOrders | Outcome | Analyse | Draw | Stop
-FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Drawn | Refused | Fault
+Question = Analyse | Draw | Cut
+ToEye = LookOrders | AnalyseOrders | Outcome | Question | Stop
+FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Drawn | Thumbnail | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode

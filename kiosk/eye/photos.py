@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from kiosk.domain import Box
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.process import EyeProcess
 from kiosk.ports import USUAL, AnalysedPhoto, Shape, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 
-_T = TypeVar("_T", messages.Analysed, messages.Drawn)
+_T = TypeVar("_T", messages.Analysed, messages.Drawn, messages.Thumbnail)
 
 
 class PhotoEye:
@@ -73,7 +74,11 @@ class PhotoEye:
         """A PNG of the photo with `shapes` on it. Raises as `analyse` does."""
         return (await self._ask(messages.Draw(next(self._numbers), photo, tuple(shapes)), messages.Drawn)).png
 
-    async def _ask(self, question: messages.Analyse | messages.Draw, kind: type[_T]) -> _T:
+    async def thumbnail(self, photo: bytes, box: Box, turned: int = 0) -> bytes:
+        """A small JPEG of the face in `box` of the photo after so many quarter turns clockwise. Raises as `analyse` does."""
+        return (await self._ask(messages.Cut(next(self._numbers), photo, box, turned), messages.Thumbnail)).jpeg
+
+    async def _ask(self, question: messages.Question, kind: type[_T]) -> _T:
         if len(question.photo) > 5_000_000:
             raise PhotoRejected("image_too_large", f"{len(question.photo)} bytes; 5000000 are allowed")
         async with self._turn:
