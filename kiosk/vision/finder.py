@@ -46,7 +46,7 @@ class Finder:
             factor = min(1.0, width / image.shape[1])
             found = _merged(found, self._find(_small(image, factor), 1 / factor), sure_from)
             sure_from = SURE_WIDTH / factor
-            if factor == 1 or not (every or not found or found[0].box.width < sure_from):
+            if factor == 1 or (found and not every and found[0].box.width >= sure_from):
                 break
         return found
 
