@@ -54,9 +54,9 @@ class Relay(Protocol):
 class Wish(Struct, frozen=True):
     """What is wanted of a photo's faces; what is not asked for costs nothing.
 
-    `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding;
-    `upper`: these get one of their upper part too; `mask`: whether a mask is worn; `landmarks`: of the ten largest;
-    `rotate`: a photo in which no face is found is turned by quarters until one is.
+    `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding,
+    with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too; `mask`: whether a mask is worn; `landmarks`: of the ten largest;
+    `rotate`: the photo is turned by the quarter turns at which its faces are surest.
     """
 
     quality: bool = True
@@ -128,7 +128,7 @@ class PhotoAnalyser(Protocol):
 
     async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """Raises PhotoRejected (`image_decode_failed`, `image_too_large`, `image_too_small`, …) for a bad photo,
-        CameraError with slug `eye_lost` where the worker died on it.
+        CameraError where the worker died on it (`eye_lost`), took too long (`eye_wedged`), or too many wait (`eye_busy`).
         """
 
 

@@ -425,10 +425,11 @@ def test_a_missing_system_library_is_named(models_dir: Path, monkeypatch: pytest
 def test_mediapipe_does_without_matplotlib() -> None:
     code = """if True:
         import sys, kiosk.vision.examiner, kiosk.vision.photo
-        from kiosk.vision.landmarks_mediapipe import _do_without_matplotlib
+        from kiosk.vision.landmarks_mediapipe import _without_matplotlib
         assert "mediapipe" not in sys.modules
-        _do_without_matplotlib()
-        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
-        assert not hasattr(sys.modules["matplotlib"], "__file__")
+        with _without_matplotlib():
+            from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker
+        assert "matplotlib" not in sys.modules
+        import matplotlib.figure
     """
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0

@@ -19,6 +19,10 @@ from kiosk.settings import EyeSettings, QualitySettings
 _T = TypeVar("_T", messages.Analysed, messages.Drawn, messages.Thumbnail)
 
 
+_STOP_WITHIN = 3.0
+"""Seconds a worker has to give its models back, on a busy box too."""
+
+
 class PhotoEye:
     """A ports.PhotoAnalyser: one worker process, one photo at a time, replaced when it dies or dawdles.
 
@@ -64,7 +68,7 @@ class PhotoEye:
         """Ends the worker, if there is one."""
         eye, self._eye = self._eye, None
         if eye is not None:
-            await eye.end(grace=0.5)
+            await eye.end(_STOP_WITHIN)
 
     async def analyse(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """See ports.PhotoAnalyser."""

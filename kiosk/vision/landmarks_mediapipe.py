@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,9 @@ class MediaPipeEngine:
 
     def __init__(self, model: Path) -> None:
         """Raises CameraError `system_incomplete` where the system lacks a library MediaPipe needs (libegl1, libgles2)."""
-        _do_without_matplotlib()
         try:
-            self._images, self._task = _create(model)
+            with _without_matplotlib():
+                self._images, self._task = _create(model)
         except OSError as error:
             raise CameraError("system_incomplete", f"MediaPipe does not load: {error}") from error
 
@@ -56,12 +58,21 @@ def _create(model: Path) -> tuple[Any, Any]:
     return images, FaceLandmarker.create_from_options(options)
 
 
-def _do_without_matplotlib() -> None:
+@contextmanager
+def _without_matplotlib() -> Iterator[None]:
     """MediaPipe imports matplotlib for a drawing helper that is never called here: 36 MB and 0.6 s for nothing.
 
-    Empty stand-ins satisfy the import; where matplotlib is loaded already, it stays.
+    Empty stand-ins satisfy the import; where matplotlib is loaded already, it stays, and it can be loaded afterwards.
     """
-    if "matplotlib" not in sys.modules:
-        stand_in, plotting = types.ModuleType("matplotlib"), types.ModuleType("matplotlib.pyplot")
-        vars(stand_in)["pyplot"] = plotting
-        sys.modules |= {"matplotlib": stand_in, "matplotlib.pyplot": plotting}
+    names = ("matplotlib", "matplotlib.pyplot")
+    if names[0] in sys.modules:
+        yield
+        return
+    stand_in, plotting = (types.ModuleType(name) for name in names)
+    vars(stand_in)["pyplot"] = plotting
+    sys.modules |= dict(zip(names, (stand_in, plotting), strict=True))
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]

@@ -13,6 +13,7 @@ import glob
 import hashlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,13 +117,19 @@ def _read(file: Path) -> bytes:
 
 
 def _write(file: Path, key: bytes) -> None:
-    """On disk when this returns."""
+    """On disk when this returns; whoever is killed meanwhile leaves no half of a key under its name."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(base64.b64encode(key) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        descriptor, partial = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(base64.b64encode(key) + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            # A link, unlike a renaming, fails where there is a key already.
+            os.link(partial, file)
+        finally:
+            Path(partial).unlink()
         sync(file.parent)
     except OSError as error:
         raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
