@@ -55,8 +55,9 @@ class Wish(Struct, frozen=True):
     """What is wanted of a photo's faces; what is not asked for costs nothing.
 
     `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding,
-    with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too; `mask`: whether a mask is worn; `landmarks`: of the ten largest;
-    `rotate`: the photo is turned by the quarter turns at which its faces are surest.
+    with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too;
+    `mask`: whether a mask is worn; `landmarks`: of the ten largest; `rotate`: the photo is turned by the quarter turns at
+    which its faces are surest.
     """
 
     quality: bool = True
