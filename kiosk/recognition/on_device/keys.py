@@ -13,7 +13,6 @@ import glob
 import hashlib
 import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,19 +116,15 @@ def _read(file: Path) -> bytes:
 
 
 def _write(file: Path, key: bytes) -> None:
-    """On disk when this returns; whoever is killed meanwhile leaves no half of a key under its name."""
+    """On disk when this returns. The file has no name until it is whole, so that a kill leaves all of a key or nothing."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(base64.b64encode(key) + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            # A link, unlike a renaming, fails where there is a key already.
-            os.link(partial, file)
-        finally:
-            Path(partial).unlink()
+        with os.fdopen(os.open(file.parent, os.O_WRONLY | os.O_TMPFILE, 0o600), "wb") as stream:
+            stream.write(base64.b64encode(key) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+            # A link, unlike a renaming, fails where there is a key already. Without a directory, Python links the link itself.
+            os.link(f"/proc/self/fd/{stream.fileno()}", file, src_dir_fd=stream.fileno())
         sync(file.parent)
     except OSError as error:
         raise GalleryError("gallery_unwritable", f"{file}: {error.strerror}") from error
