@@ -23,7 +23,10 @@ from kiosk.errors import did_you_mean
 
 PREFIX = "KIOSK_"
 NESTING = "__"
-CAMERA_SCHEMES = ("v4l2", "file", "dir", "scene", "rtsp", "rtsps", "http", "https")
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
+LIVE_SCHEMES = ("v4l2", *STREAM_SCHEMES)
+"""Cameras that set the pace themselves; the others are recordings."""
+CAMERA_SCHEMES = (*LIVE_SCHEMES, "file", "dir", "scene")
 RELAY_SCHEMES = ("sim",)
 
 PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
@@ -71,6 +74,10 @@ class CameraSettings(Section):
     """Frames a second asked for; files, folders and scenes are played at this pace."""
     loop: bool = True
     """Whether a file, folder or scene starts again at its end."""
+    soundness: Literal["live", "always", "never"] = "live"
+    """Where frozen, looped, black, white and flickering pictures are refused; `live`: of cameras, since recordings repeat."""
+    frozen_after: Annotated[float, Field(ge=0.5, le=60)] = 2.0
+    """Seconds without any change of picture after which a camera is frozen; a network camera gets ten times as long."""
 
     @field_validator("url")
     @classmethod

@@ -11,19 +11,21 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from kiosk.capture.frame import Frame
 from kiosk.capture.slot import CaptureThread, NewestSlot
+from kiosk.capture.soundness import judge
 from kiosk.capture.source import Source, open_source
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
-from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
+from kiosk.settings import STREAM_SCHEMES, CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
-from kiosk.vision.examiner import Examiner
+from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
 from kiosk.vision.sketch import sketch
 
-_NETWORK_CAMERAS = ("rtsp", "rtsps", "http", "https")
+_NOTHING = Examination((), (), (), {}, {})
 
 
 def main(channel_fd: int, parent: int) -> int:
@@ -56,7 +58,7 @@ class _Watcher:
         # Past this silence the supervisor would call the eye wedged; the camera is named first.
         self._stall = 0.75 * eye.wedged_after
         camera = CameraSettings.model_validate(orders.camera)
-        needs_network = camera.url.partition(":")[0] in _NETWORK_CAMERAS
+        needs_network = camera.url.partition(":")[0] in STREAM_SCHEMES
         source = open_source(orders.name, camera, orders.origin) if needs_network else None
         self._refused = confine(required=eye.confinement == "required")
         self._source: Source = source or open_source(orders.name, camera, orders.origin)
@@ -72,7 +74,7 @@ class _Watcher:
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
         self._slot = NewestSlot()
-        self._capture = CaptureThread(self._source, self._slot)
+        self._capture = CaptureThread(self._source, self._slot, judge(camera))
         self._inbox: collections.deque[messages.ToEye | None] = collections.deque()
         self._examined = 0
         self._pictured_at = 0.0
@@ -110,10 +112,14 @@ class _Watcher:
         frame = self._slot.take(self._stall)
         if frame is None:
             raise self._capture.error or CameraError("camera_lost", f"no frame for {self._stall:.1f} s")
-        seen = self._examiner.examine(frame.image, frame.captured_at)
+        # What cannot be believed is not examined: no face in it is followed, shown or sent.
+        seen = _NOTHING if frame.unsound else self._examiner.examine(frame.image, frame.captured_at)
         self._examined += 1
         if self._examined == 1:
             self._report_start()
+        self._report(frame, seen)
+
+    def _report(self, frame: Frame, seen: Examination) -> None:
         for event in seen.events:
             self._channel.send(event)
         self._channel.send(
@@ -125,6 +131,7 @@ class _Watcher:
                 faces=len(seen.faces),
                 present=seen.present,
                 stage_seconds=seen.stage_seconds,
+                unsound=frame.unsound,
             )
         )
         every = self._orders.picture_every

@@ -92,7 +92,10 @@ class Started(Struct, frozen=True, tag="started"):
 
 
 class Examined(Struct, frozen=True, tag="examined"):
-    """One frame was looked at. `captured` and `dropped` count since the eye's start; `stage_seconds` is this frame's work."""
+    """One frame was looked at. `captured` and `dropped` count since the eye's start; `stage_seconds` is this frame's work.
+
+    `unsound`: why the camera's pictures cannot be believed now; then no face is looked for, and nobody counts as present.
+    """
 
     at: float
     captured: Count
@@ -101,6 +104,7 @@ class Examined(Struct, frozen=True, tag="examined"):
     faces: Annotated[int, Meta(ge=0, le=1000)]
     present: Annotated[tuple[PresentationId, ...], Meta(max_length=100)]
     stage_seconds: Annotated[dict[str, float], Meta(max_length=20)]
+    unsound: Slug | None = None
 
 
 class Picture(Struct, frozen=True, tag="picture"):
