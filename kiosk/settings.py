@@ -27,6 +27,8 @@ STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 LIVE_SCHEMES = ("v4l2", *STREAM_SCHEMES)
 """Cameras that set the pace themselves; the others are recordings."""
 CAMERA_SCHEMES = (*LIVE_SCHEMES, "file", "dir", "scene")
+LEAST_REGION = 0.1
+"""Share of a picture's width and height."""
 RELAY_SCHEMES = ("sim",)
 
 PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
@@ -34,6 +36,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 GroupIdentifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9%@#&_-]{1,64}$")]
 """The vendor's alphabet for ids."""
 Rate = Annotated[int, Field(ge=1, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 FalseMatches = Annotated[float, Field(gt=0, lt=1)]
 Score = Annotated[float, Field(ge=0, le=100)]
 
@@ -74,6 +77,12 @@ class CameraSettings(Section):
     """Frames a second asked for; files, folders and scenes are played at this pace."""
     loop: bool = True
     """Whether a file, folder or scene starts again at its end."""
+    region: tuple[Share, Share, Share, Share] = (0.0, 0.0, 1.0, 1.0)
+    """The part of the camera's picture that is looked at: left, top, right, bottom, as shares of its width and height."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees by which the region is turned clockwise, so that people stand upright."""
+    mirror: bool = False
+    """Whether left and right are exchanged, after turning."""
     soundness: Literal["live", "always", "never"] = "live"
     """Where frozen, looped, black, white and flickering pictures are refused; `live`: of cameras, since recordings repeat."""
     frozen_after: Annotated[float, Field(ge=0.5, le=60)] = 2.0
@@ -87,6 +96,14 @@ class CameraSettings(Section):
             near = did_you_mean(scheme, CAMERA_SCHEMES)
             raise ValueError(f"'{url}' is no camera; write one of {', '.join(f'{s}:…' for s in CAMERA_SCHEMES)}{near}")
         return url
+
+    @field_validator("region")
+    @classmethod
+    def _large_enough(cls, region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        left, top, right, bottom = region
+        if right - left < LEAST_REGION or bottom - top < LEAST_REGION:
+            raise ValueError(f"region {list(region)} is left, top, right, bottom, at least {LEAST_REGION:g} wide and high")
+        return region
 
 
 class QualitySettings(Section):

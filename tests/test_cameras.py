@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from kiosk import configuration, slugs
 from kiosk.capture.frame import Image
 from kiosk.capture.soundness import REMEMBERED, Sample, Soundness, judge, sample
+from kiosk.capture.source import open_source
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.heartbeat import Heartbeat
@@ -29,6 +32,8 @@ from kiosk.service.tally import Tally
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings, Settings
 
 FPS = 15.0
+RED, GREEN, BLUE, WHITE = (0, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255)
+NAMES = {RED: "R", GREEN: "G", BLUE: "B", WHITE: "W"}
 FAULTS = ("camera_dark", "camera_saturated", "camera_flickers", "camera_frozen", "camera_looped")
 
 
@@ -165,6 +170,57 @@ class TestSoundness:
     def test_every_fault_has_its_sentences(self) -> None:
         for slug in FAULTS:
             assert all(slugs.to_person(slug, language) and slugs.to_operator(slug, language) for language in ("en", "zh"))
+
+
+class TestView:
+    """One picture, 320 × 180: red above left, green above right, blue below left, white below right."""
+
+    @pytest.fixture
+    def corners(self, tmp_path: Path) -> str:
+        picture = np.zeros((180, 320, 3), np.uint8)
+        picture[:90, :160], picture[:90, 160:], picture[90:, :160], picture[90:, 160:] = RED, GREEN, BLUE, WHITE
+        cv2.imwrite(str(tmp_path / "corners.png"), picture)
+        return f"dir:{tmp_path}"
+
+    @pytest.mark.parametrize(
+        ("changes", "size", "colours"),
+        [
+            ({}, (320, 180), "RGBW"),
+            ({"mirror": True}, (320, 180), "GRWB"),
+            ({"rotate": 90}, (180, 320), "BRWG"),
+            ({"rotate": 180}, (320, 180), "WBGR"),
+            ({"rotate": 270}, (180, 320), "GWRB"),
+            ({"rotate": 90, "mirror": True}, (180, 320), "RBGW"),
+            ({"region": [0.5, 0.0, 1.0, 1.0]}, (160, 180), "GGWW"),
+            ({"region": [0.25, 0.0, 0.75, 0.5], "rotate": 90}, (90, 160), "RRGG"),
+        ],
+    )
+    def test_every_source_is_cut_turned_and_mirrored(
+        self, corners: str, changes: dict[str, object], size: tuple[int, int], colours: str
+    ) -> None:
+        settings = CameraSettings.model_validate({"url": corners, "width": 320, "height": 180, **changes})
+        source = open_source("front", settings)
+        image = source.read().image
+        source.close()
+        width, height = size
+        assert (source.width, source.height) == size
+        assert image.shape == (height, width, 3)
+        assert image.flags.c_contiguous
+        spots = [(y, x) for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
+        assert "".join(NAMES[tuple(image[spot])] for spot in spots) == colours
+
+    def test_frames_keep_their_time_and_number(self, corners: str) -> None:
+        origin = time.monotonic() - 3.0
+        settings = CameraSettings(url=corners, mirror=True)
+        plain, mirrored = (open_source("front", one, origin) for one in (CameraSettings(url=corners), settings))
+        assert mirrored.opened_at == plain.opened_at == origin
+        shown = mirrored.read()
+        assert shown.captured_at == pytest.approx(origin + shown.sequence / settings.fps)
+
+    @pytest.mark.parametrize("region", [(0.5, 0, 0.4, 1), (0, 0, 0.05, 1), (0, 0.95, 1, 1)])
+    def test_a_region_that_is_none_is_refused(self, region: tuple[float, ...]) -> None:
+        with pytest.raises(ValidationError, match="left, top, right, bottom"):
+            CameraSettings.model_validate({"region": region})
 
 
 class TestSight:
