@@ -13,6 +13,7 @@ from rich.table import Table
 from kiosk import system
 from kiosk.access.policy import Policy
 from kiosk.capture import script
+from kiosk.capture.devices import chosen, devices
 from kiosk.configuration import secret
 from kiosk.errors import KioskError
 from kiosk.recognition.build import reads_gallery
@@ -133,8 +134,10 @@ def camera_problems(camera: CameraSettings) -> Iterator[str]:
     """What can be said of a camera without opening it; nothing where it looks right."""
     scheme, _, rest = camera.url.partition(":")
     path = Path(rest).expanduser()
-    if scheme == "v4l2" and not path.is_char_device():
-        yield f"{rest} is no camera device; `ls /dev/video*` shows which there are"
+    if scheme == "v4l2" and rest.startswith(("serial=", "path=")):
+        yield from _trouble("v4l2", lambda: chosen(rest, devices()))
+    elif scheme == "v4l2" and not path.is_char_device():
+        yield f"{rest} is no camera device; `kiosk camera list` shows which there are"
     elif scheme == "v4l2" and not os.access(path, os.R_OK | os.W_OK):
         yield f"{rest} is not accessible: add this user to the group 'video'"
     elif scheme == "file" and not path.is_file():

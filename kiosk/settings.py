@@ -69,7 +69,8 @@ class LogSettings(Section):
 
 class CameraSettings(Section):
     url: str = "v4l2:/dev/video0"
-    """`v4l2:/dev/video0`, `rtsp://…`, `file:clip.mp4`, `dir:photos/`, `scene:demo` or `scene:FILE.toml`."""
+    """`v4l2:/dev/video0`, `rtsp://…`, `file:clip.mp4`, `dir:photos/`, `scene:demo` or `scene:FILE.toml`.
+    `v4l2:serial=…` and `v4l2:path=…` find a camera again whatever its number; `kiosk camera list` shows them."""
     width: Annotated[int, Field(ge=160, le=4096)] = 1280
     """Pixels asked for; a camera that has another size keeps its own."""
     height: Annotated[int, Field(ge=120, le=4096)] = 720
@@ -77,6 +78,18 @@ class CameraSettings(Section):
     """Frames a second asked for; files, folders and scenes are played at this pace."""
     loop: bool = True
     """Whether a file, folder or scene starts again at its end."""
+    pixels: Literal["auto", "mjpg", "yuyv"] = "auto"
+    """What a `v4l2:` camera is asked to send: MJPEG reaches larger sizes and rates, YUYV spares the decoding."""
+    exposure_ms: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Milliseconds; of a `v4l2:` camera, like the following. Without a value the camera decides, or keeps what was set."""
+    gain: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """In the camera's own steps."""
+    focus: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """In the camera's own steps."""
+    white_balance: Annotated[int, Field(ge=1000, le=20_000)] | None = None
+    """Kelvin."""
+    power_line: Literal["unchanged", "off", "50", "60", "auto"] = "unchanged"
+    """Hertz of the mains, against flickering lamps."""
     region: tuple[Share, Share, Share, Share] = (0.0, 0.0, 1.0, 1.0)
     """The part of the camera's picture that is looked at: left, top, right, bottom, as shares of its width and height."""
     rotate: Literal[0, 90, 180, 270] = 0
@@ -159,7 +172,8 @@ class EyeSettings(Section):
     """Seconds of silence after which an eye is killed and replaced."""
     backoff_first: PositiveSeconds = 0.25
     """Seconds before the first restart; doubled each time, up to `backoff_most`."""
-    backoff_most: PositiveSeconds = 30.0
+    backoff_most: PositiveSeconds = 8.0
+    """A camera is back this long after its return at most, and the time its eye takes to start."""
     threads: Annotated[int, Field(ge=1, le=16)] = 1
     """Threads OpenCV and LiteRT may use."""
     find_width: Annotated[int, Field(ge=160, le=1920)] = 320

@@ -58,6 +58,10 @@ class Source(Protocol):
     def fps(self) -> float:
         """Frames a second it gives at most; 0 where a stream does not say."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know of how it was opened."""
+
     def read(self) -> Frame:
         """Blocks until the next frame is there, and leaves out frames that nobody came for in time.
 

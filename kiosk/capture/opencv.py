@@ -37,6 +37,7 @@ class LiveCamera:
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.fps = _rate(capture)
+        self.notes: tuple[str, ...] = ()
         self._name = name
         self._shown = shown
         self._capture = capture
@@ -65,6 +66,8 @@ class LiveCamera:
 
 class VideoFile:
     """A video file, played in real time from `origin` on; its rate is taken as constant. Threads: as for Source."""
+
+    notes = ()
 
     def __init__(self, name: str, path: Path, capture: cv2.VideoCapture, settings: CameraSettings, origin: float | None) -> None:
         self._rate = _rate(capture)
@@ -122,26 +125,6 @@ class VideoFile:
     def close(self) -> None:
         self._pacer.close()
         _release(self._capture, self._lock)
-
-
-def open_v4l2(name: str, device: str, settings: CameraSettings) -> LiveCamera:
-    """Opens a Video4Linux device and asks for MJPEG in the size and rate of the settings.
-
-    Raises CameraError `camera_missing` naming the devices that are there.
-    """
-    if not Path(device).exists():
-        there = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none; plug a camera in"
-        raise CameraError("camera_missing", f"{device} does not exist; cameras here: {there}")
-    if not os.access(device, os.R_OK | os.W_OK):
-        raise CameraError("camera_missing", f"{device} may not be opened by this user; add it to the group `video`")
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-    if not capture.isOpened():
-        raise CameraError("camera_missing", f"{device} is no camera or is in use; `v4l2-ctl --list-devices` lists the cameras")
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
-    capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    return LiveCamera(name, device, capture)
 
 
 def open_stream(name: str, settings: CameraSettings) -> LiveCamera:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kiosk.capture.frame import Frame, Source
-from kiosk.capture.opencv import open_file, open_stream, open_v4l2
+from kiosk.capture.opencv import open_file, open_stream
 from kiosk.capture.pictures import open_folder
 from kiosk.capture.scene import open_scene
+from kiosk.capture.v4l2 import open_v4l2
 from kiosk.capture.view import viewed
 from kiosk.errors import CameraError
 from kiosk.settings import CAMERA_SCHEMES, CameraSettings

@@ -23,6 +23,7 @@ class View:
         self._mirror = settings.mirror
         self.opened_at = source.opened_at
         self.fps = source.fps
+        self.notes = source.notes
         left, top, right, bottom = self._pixels(source.width, source.height)
         size = right - left, bottom - top
         self.width, self.height = size if settings.rotate in (0, 180) else size[::-1]

@@ -149,6 +149,7 @@ class _Watcher:
                 fps=source.fps,
                 refused=self._refused,
                 start_seconds=self._start_seconds,
+                notes=source.notes,
             )
         )
 

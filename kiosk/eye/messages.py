@@ -80,7 +80,7 @@ class Stop(Struct, frozen=True, tag="stop"):
 class Started(Struct, frozen=True, tag="started"):
     """The eye is confined, its models are loaded and (when watching) a first frame was examined.
 
-    `refused` names the socket families it tried and could not open.
+    `refused` names the socket families it tried and could not open; `notes`: what an operator should know of the camera.
     """
 
     opened_at: float
@@ -89,6 +89,7 @@ class Started(Struct, frozen=True, tag="started"):
     fps: Annotated[float, Meta(ge=0, le=1000)]
     refused: tuple[Text, ...]
     start_seconds: dict[str, float]
+    notes: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
 
 
 class Examined(Struct, frozen=True, tag="examined"):
