@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -32,7 +33,8 @@ SEEK_FROM = 64
 class LiveCamera:
     """A device or stream that sets the pace itself. Threads: as for Source."""
 
-    def __init__(self, name: str, shown: str, capture: cv2.VideoCapture) -> None:
+    def __init__(self, name: str, shown: str, capture: cv2.VideoCapture, within: float = math.inf) -> None:
+        """`within`: seconds in which a frame that comes later is no new one."""
         self.opened_at = time.monotonic()
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
@@ -41,6 +43,7 @@ class LiveCamera:
         self._name = name
         self._shown = shown
         self._capture = capture
+        self._within = within
         self._lock = threading.Lock()
         self._closed = False
         self._sequence = -1
@@ -50,9 +53,12 @@ class LiveCamera:
             for _ in range(SPOILT_AT_MOST):
                 if self._closed:
                     raise CameraError("source_ended", f"{self._shown} was closed")
-                if not self._capture.grab():
-                    break
+                begun = time.monotonic()
+                grabbed = self._capture.grab()
                 captured_at = time.monotonic()
+                # A stalled stream makes FFmpeg's time-out hand out what is left in the decoder as if it were new.
+                if not grabbed or captured_at - begun >= self._within:
+                    break
                 decoded, image = self._capture.retrieve()
                 self._sequence += 1
                 if decoded:
@@ -139,7 +145,7 @@ def open_stream(name: str, settings: CameraSettings) -> LiveCamera:
     )
     if not capture.isOpened():
         raise CameraError("camera_missing", f"{shown} gives no video; check address, login and network")
-    return LiveCamera(name, shown, capture)
+    return LiveCamera(name, shown, capture, READ_WITHIN)
 
 
 def open_file(name: str, file: str, settings: CameraSettings, origin: float | None) -> Source:

@@ -36,11 +36,11 @@ def main(channel_fd: int, parent: int) -> int:
         bind_to_parent(parent)
         orders = channel.receive()
         if isinstance(orders, messages.LookOrders):
-            _Watcher(channel, orders).run()
-        elif isinstance(orders, messages.AnalyseOrders):
+            return _Watcher(channel, orders).run()
+        if isinstance(orders, messages.AnalyseOrders):
             _analyse_photos(channel, orders)
     except KioskError as error:
-        channel.send(messages.Fault(error.slug, error.detail[:500]))
+        channel.send(_fault(error))
         return 1
     except BrokenPipeError:
         return 0
@@ -79,15 +79,21 @@ class _Watcher:
         self._examined = 0
         self._pictured_at = 0.0
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Returns the exit code."""
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         self._capture.start()
         try:
             while self._obey():
                 self._look()
+        except KioskError as error:
+            # Said before the camera is given back: that may take longer than an eye may be silent.
+            self._channel.send(_fault(error))
+            return 1
         finally:
             self._capture.stop()
             self._examiner.close()
+        return 0
 
     def _listen(self) -> None:
         while True:
@@ -152,6 +158,10 @@ class _Watcher:
                 notes=source.notes,
             )
         )
+
+
+def _fault(error: KioskError) -> messages.Fault:
+    return messages.Fault(error.slug, error.detail[:500])
 
 
 def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:
