@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Self
 
 PYTHON = "/usr/bin/python3"
-PACKAGES = (
-    "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad "
-    "gstreamer1.0-plugins-ugly gstreamer1.0-tools python3-gi"
-)
+PACKAGES = Path(__file__).parent / "data" / "rtsp_packages.txt"
+"""What a Debian needs; .ci/run installs them where it may."""
 _SERVER = """
 import sys, gi
 gi.require_version("Gst", "1.0")
@@ -46,11 +44,11 @@ def missing() -> str:
         "raise SystemExit(not all(Gst.ElementFactory.find(name) for name in ('videotestsrc', 'x264enc', 'rtph264pay')))"
     )
     done = subprocess.run([PYTHON, "-c", tried], capture_output=True, check=False, timeout=60)
-    return f"no RTSP server here; as root: apt-get install -y --no-install-recommends {PACKAGES}" if done.returncode else ""
+    return f"no RTSP server here; as root: apt-get install -y $(cat tests/data/{PACKAGES.name})" if done.returncode else ""
 
 
 class RtspServer:
-    """A camera at `url`; `start`, `stop` and `go_on` are what a cable, a crash and a hang do. Use as a context manager."""
+    """A camera at `url`; `start`, `stall` and `kill` are what a cable, a crash and a hang do. Use as a context manager."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
