@@ -24,7 +24,7 @@ from kiosk.errors import did_you_mean
 PREFIX = "KIOSK_"
 NESTING = "__"
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
-LIVE_SCHEMES = ("v4l2", *STREAM_SCHEMES)
+LIVE_SCHEMES = ("v4l2", "picamera2", "gst", *STREAM_SCHEMES)
 """Cameras that set the pace themselves; the others are recordings."""
 CAMERA_SCHEMES = (*LIVE_SCHEMES, "file", "dir", "scene")
 LEAST_REGION = 0.1
@@ -69,7 +69,8 @@ class LogSettings(Section):
 
 class CameraSettings(Section):
     url: str = "v4l2:/dev/video0"
-    """`v4l2:/dev/video0`, `rtsp://…`, `file:clip.mp4`, `dir:photos/`, `scene:demo` or `scene:FILE.toml`.
+    """`v4l2:/dev/video0`, `rtsp://…`, `file:clip.mp4`, `dir:photos/`, `scene:demo` or `scene:FILE.toml`;
+    `picamera2:0` on Raspberry Pi OS; `gst:` and a GStreamer pipeline without its sink, as for a Jetson's camera.
     `v4l2:serial=…` and `v4l2:path=…` find a camera again whatever its number; `kiosk camera list` shows them."""
     width: Annotated[int, Field(ge=160, le=4096)] = 1280
     """Pixels asked for; a camera that has another size keeps its own."""

@@ -14,12 +14,12 @@ from pathlib import Path
 from kiosk.capture.frame import Frame
 from kiosk.capture.slot import CaptureThread, NewestSlot
 from kiosk.capture.soundness import judge
-from kiosk.capture.source import Source, open_source
+from kiosk.capture.source import OPENED_FIRST, Source, open_source
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
-from kiosk.settings import STREAM_SCHEMES, CameraSettings, EyeSettings, PresentationSettings, QualitySettings
+from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
@@ -58,8 +58,8 @@ class _Watcher:
         # Past this silence the supervisor would call the eye wedged; the camera is named first.
         self._stall = 0.75 * eye.wedged_after
         camera = CameraSettings.model_validate(orders.camera)
-        needs_network = camera.url.partition(":")[0] in STREAM_SCHEMES
-        source = open_source(orders.name, camera, orders.origin) if needs_network else None
+        opened_first = camera.url.partition(":")[0] in OPENED_FIRST
+        source = open_source(orders.name, camera, orders.origin) if opened_first else None
         self._refused = confine(required=eye.confinement == "required")
         self._source: Source = source or open_source(orders.name, camera, orders.origin)
         opened = time.monotonic()
