@@ -67,7 +67,7 @@ def _summary(settings: Settings) -> Table:
     table = Table(title=f"{settings.site.name} would run", title_justify="left", show_header=False)
     for name, portal in settings.portals.items():
         camera = settings.cameras[portal.camera]
-        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.url}) → {_asked(portal)} → relay {portal.relay}")
+        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.shown}) → {_asked(portal)} → relay {portal.relay}")
     old, iai = settings.tencent_legacy, settings.tencent_iai
     if "tencent-legacy" in settings.engines:
         table.add_row("tencent-legacy", f"{old.endpoint}, groups {_listed(old.group_ids)}, match from {old.threshold:g}")

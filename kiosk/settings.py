@@ -102,6 +102,14 @@ class CameraSettings(Section):
     frozen_after: Annotated[float, Field(ge=0.5, le=60)] = 2.0
     """Seconds without any change of picture after which a camera is frozen; a network camera gets ten times as long."""
 
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown: of an address, without login and query, which may hold a password or token."""
+        if not self.url.startswith(STREAM_SCHEMES):
+            return self.url
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
     @field_validator("url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:

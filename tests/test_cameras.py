@@ -223,6 +223,18 @@ class TestView:
             CameraSettings.model_validate({"region": region})
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:hunter2@camera.lan:554/1?token=t0p", "rtsp://camera.lan:554/1"),
+        ("http://camera.lan/video", "http://camera.lan/video"),
+        ("file:a@b?c.mp4", "file:a@b?c.mp4"),
+    ],
+)
+def test_an_address_is_shown_without_its_login(url: str, shown: str) -> None:
+    assert CameraSettings(url=url).shown == shown
+
+
 class TestSight:
     """What the daemon makes of the eye's word."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import struct
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from pydantic import ValidationError
 
 from kiosk.capture import v4l2
 from kiosk.capture.devices import Device, chosen, devices, told
+from kiosk.capture.source import open_source
 from kiosk.capture.v4l2 import Format, agreed, code_of, controls
 from kiosk.errors import CameraError
+from kiosk.eye import messages
 from kiosk.settings import CameraSettings
+from tests.eye_stage import Watch
 
 FRONT = Device("/dev/video0", "HD Webcam", "1-1.2", "A17F", 0)
 META = Device("/dev/video1", "HD Webcam", "1-1.2", "A17F", 1)
@@ -144,3 +148,62 @@ class TestWhatIsAsked:
     @pytest.mark.parametrize(("number", "code"), [(0x47504A4D, "MJPG"), (0, ""), (-1, ""), (0x20203859, "Y8")])
     def test_a_code_is_four_letters(self, number: int, code: str) -> None:
         assert code_of(number) == code
+
+
+VIVID = next((device for device in devices() if device.bus.startswith("vivid.")), None)
+
+
+@pytest.mark.v4l2
+@pytest.mark.skipif(VIVID is None, reason="no virtual camera in this kernel; scripts/uml runs these tests in one that has it")
+class TestVirtualCamera:
+    """The kernel's own `vivid`: real device nodes, formats, controls, and a cable that can be pulled."""
+
+    DRIVER = Path("/sys/bus/platform/drivers/vivid")
+
+    def test_it_is_listed_with_its_formats(self) -> None:
+        assert VIVID is not None
+        assert VIVID.part == 0
+        offered = {one.code: one.sizes for one in v4l2.formats(VIVID.node)}
+        assert (1280, 720) in offered["YUYV"]
+
+    def test_it_plays_in_the_size_asked_for_and_says_what_came(self) -> None:
+        source = open_source("front", CameraSettings(url="v4l2:path=vivid.0", pixels="yuyv", width=640, height=360))
+        shown = [source.read() for _ in range(5)]
+        source.close()
+        assert shown[-1].image.shape == (360, 640, 3)
+        assert [frame.sequence for frame in shown] == list(range(5))
+        assert source.notes[0].startswith("asked for YUYV 640×360 at 15; got YUYV 640×360 at ")
+
+    def test_a_format_it_does_not_have_is_told(self) -> None:
+        source = open_source("front", CameraSettings(url="v4l2:path=vivid.0", pixels="mjpg"))
+        source.read()
+        source.close()
+        assert source.notes[0].startswith("asked for MJPG 1280×720 at 15; got ")
+        assert "got MJPG" not in source.notes[0]
+
+    def test_controls_are_set_and_those_it_lacks_are_told(self) -> None:
+        assert VIVID is not None
+        source = open_source("front", CameraSettings(url=f"v4l2:{VIVID.node}", gain=37, focus=10))
+        source.close()
+        assert source.notes[1:] == ("the camera has no control for focus 10",)
+        packed = bytearray(struct.pack("<Ii", 0x00980913, 0))
+        with Path(VIVID.node).open("rb", buffering=0) as device:
+            fcntl.ioctl(device, 0xC008561B, packed)
+        assert struct.unpack_from("<i", packed, 4) == (37,)
+
+    async def test_a_pulled_cable_is_seen_and_a_fresh_eye_watches_when_it_is_back(self, models_dir: Path) -> None:
+        watch = Watch(models_dir, url="v4l2:path=vivid.0")
+        async with watch.running() as supervisor:
+            await watch.until(messages.Started, within=120)
+            examined = await watch.until(messages.Examined)
+            assert examined.unsound is None
+            first = supervisor.pid
+            (self.DRIVER / "unbind").write_text("vivid.0")
+            try:
+                assert (await watch.loss(within=5))[0] in {"camera_lost", "eye_wedged"}
+                assert (await watch.loss())[0] == "camera_missing"
+            finally:
+                (self.DRIVER / "bind").write_text("vivid.0")
+            await watch.until(messages.Started, within=120)
+            assert supervisor.pid not in {None, first}
+            await watch.until(messages.Examined)

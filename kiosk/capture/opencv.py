@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -135,7 +134,7 @@ class VideoFile:
 
 def open_stream(name: str, settings: CameraSettings) -> LiveCamera:
     """Opens a network camera; RTSP runs over TCP. Raises CameraError `camera_missing`."""
-    shown = _without_secrets(settings.url)
+    shown = settings.shown
     if settings.url.startswith("rtsp"):
         # OpenCV takes FFmpeg's options from nowhere else (docs.opencv.org, "Video I/O", FFmpeg backend).
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
@@ -184,9 +183,3 @@ def _release(capture: cv2.VideoCapture, lock: threading.Lock) -> None:
             capture.release()
         finally:
             lock.release()
-
-
-def _without_secrets(url: str) -> str:
-    """The address without login and query, which may hold a password or token."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
