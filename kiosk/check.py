@@ -13,6 +13,7 @@ from rich.table import Table
 from kiosk import system
 from kiosk.access.policy import Policy
 from kiosk.capture import script
+from kiosk.capture.devices import chosen, devices
 from kiosk.configuration import secret
 from kiosk.errors import KioskError
 from kiosk.recognition.build import reads_gallery
@@ -91,7 +92,7 @@ def _summary(settings: Settings, enrolled: Enrolled | None) -> Table:
     table = Table(title=f"{settings.site.name} would run", title_justify="left", show_header=False)
     for name, portal in settings.portals.items():
         camera = settings.cameras[portal.camera]
-        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.url}) → {_asked(portal)} → relay {portal.relay}")
+        table.add_row(f"portal {name}", f"camera {portal.camera} ({camera.shown}) → {_asked(portal)} → relay {portal.relay}")
     old, iai = settings.tencent_legacy, settings.tencent_iai
     if "tencent-legacy" in settings.engines:
         table.add_row("tencent-legacy", f"{old.endpoint}, groups {_listed(old.group_ids)}, match from {old.threshold:g}")
@@ -149,8 +150,10 @@ def camera_problems(camera: CameraSettings) -> Iterator[str]:
     """What can be said of a camera without opening it; nothing where it looks right."""
     scheme, _, rest = camera.url.partition(":")
     path = Path(rest).expanduser()
-    if scheme == "v4l2" and not path.is_char_device():
-        yield f"{rest} is no camera device; `ls /dev/video*` shows which there are"
+    if scheme == "v4l2" and rest.startswith(("serial=", "path=")):
+        yield from _trouble("v4l2", lambda: chosen(rest, devices()))
+    elif scheme == "v4l2" and not path.is_char_device():
+        yield f"{rest} is no camera device; `kiosk camera list` shows which there are"
     elif scheme == "v4l2" and not os.access(path, os.R_OK | os.W_OK):
         yield f"{rest} is not accessible: add this user to the group 'video'"
     elif scheme == "file" and not path.is_file():

@@ -70,6 +70,13 @@ class Metrics:
         self._gates = Counter("kiosk_gate_fired_total", "Times people were told to mend something.", ["gate"], registry=registry)
         self._eye_up = Gauge("kiosk_eye_up", "1 while the camera's eye is watching.", ["camera"], registry=registry)
         self._eye_deaths = Counter("kiosk_eye_deaths_total", "Eyes lost, by reason.", ["camera", "reason"], registry=registry)
+        self._sound = Gauge("kiosk_camera_sound", "0 while the camera's pictures are refused.", ["camera"], registry=registry)
+        self._unsound = Counter(
+            "kiosk_camera_unsound_total",
+            "Times the camera's pictures were refused, by reason.",
+            ["camera", "reason"],
+            registry=registry,
+        )
         for gate in GATES:
             self._gates.labels(gate)
 
@@ -160,6 +167,12 @@ class Metrics:
 
     def eye_lost(self, camera: str, reason: str) -> None:
         self._eye_deaths.labels(camera, reason).inc()
+
+    def camera_sound(self, camera: str, *, sound: bool) -> None:
+        self._sound.labels(camera).set(sound)
+
+    def camera_unsound(self, camera: str, reason: str) -> None:
+        self._unsound.labels(camera, reason).inc()
 
     def relay(self, portal: str, *, energised: bool) -> None:
         self._energised.labels(portal).set(energised)

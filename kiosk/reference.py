@@ -22,6 +22,10 @@ _HEAD = f"""\
 """
 _EXAMPLE_RULE = RuleSettings(name="enrolled-people", when="verdict.kind == 'match'", effect="grant")
 _EXAMPLES = {
+    "exposure_ms": 10.0,
+    "focus": 30,
+    "gain": 64,
+    "white_balance": 4600,
     "ca_file": "/etc/kiosk/ca.pem",
     "gallery": "/var/lib/kiosk/gallery.sqlite",
     "path": "/var/lib/kiosk/journal.sqlite",

@@ -163,6 +163,11 @@ TABLE: dict[str, Entry] = {
     # Devices.
     "camera_missing": Entry("device", _OUT, ("the camera cannot be opened", "无法打开摄像头")),
     "camera_lost": Entry("device", _OUT, ("the camera gives no more frames", "摄像头不再输出画面")),
+    "camera_frozen": Entry("device", _OUT, ("the camera repeats one picture, to the bit", "摄像头画面冻结")),
+    "camera_looped": Entry("device", _OUT, ("the camera's pictures repeat earlier ones, to the bit", "摄像头画面循环重放")),
+    "camera_dark": Entry("device", _OUT, ("the camera's picture is black, or the lens is covered", "摄像头画面全黑或被遮挡")),
+    "camera_saturated": Entry("device", _OUT, ("the camera's picture is white: too much light", "摄像头画面过曝")),
+    "camera_flickers": Entry("device", _OUT, ("the camera's picture flickers: an infrared lamp?", "摄像头画面闪烁（红外灯？）")),
     "source_ended": Entry("device", _OUT, ("the file, folder or scene is over", "片源已结束")),
     "source_invalid": Entry("device", _OUT, ("the file, folder or scene cannot be played", "片源无法播放")),
     "model_missing": Entry(

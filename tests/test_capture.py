@@ -109,6 +109,7 @@ class Scripted:
     """A source that gives `frames` frames and then fails as told."""
 
     opened_at, width, height, fps = 0.0, 2, 2, 30.0
+    notes = ()
 
     def __init__(self, frames: int, failure: Exception) -> None:
         self._left = frames

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -18,47 +17,8 @@ from kiosk.domain import Shot
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.photos import PhotoEye
-from kiosk.eye.supervisor import EyeSupervisor
-from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
-
-T = TypeVar("T", bound=messages.FromEye)
-EYE = EyeSettings(backoff_first=0.05, wedged_after=1.5)
-
-
-class Watch:
-    """What a supervised eye said, and when it was lost."""
-
-    def __init__(
-        self, models_dir: Path, url: str = "scene:demo", eye: EyeSettings = EYE, fps: float = 15.0, embed: bool = False
-    ) -> None:
-        self.said: asyncio.Queue[messages.FromEye] = asyncio.Queue()
-        self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        orders = messages.LookOrders(
-            name="front",
-            camera=CameraSettings(url=url, fps=fps).model_dump(mode="json"),
-            quality=QualitySettings().model_dump(mode="json"),
-            presentation=PresentationSettings().model_dump(mode="json"),
-            eye=eye.model_dump(mode="json"),
-            models_dir=str(models_dir),
-            embed=embed,
-        )
-        self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[EyeSupervisor]:
-        task = asyncio.create_task(self.supervisor.run())
-        try:
-            yield self.supervisor
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def until(self, kind: type[T], within: float = 30.0) -> T:
-        async with asyncio.timeout(within):
-            while True:
-                message = await self.said.get()
-                if isinstance(message, kind):
-                    return message
+from kiosk.settings import EyeSettings, QualitySettings
+from tests.eye_stage import EYE, Watch
 
 
 async def test_an_eye_watches_tells_and_takes_a_probe(models_dir: Path) -> None:

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kiosk.metrics import GATES, Metrics
 from kiosk.slugs import ADVICE
 
-UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_open", "_energised", "_fds")
+UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_open", "_energised", "_fds", "_sound")
 
 
 def filled() -> Metrics:
@@ -27,6 +27,8 @@ def filled() -> Metrics:
     metrics.circuit("recognition.example", is_open=True)
     metrics.eye("front", up=True)
     metrics.eye_lost("front", "eye_wedged")
+    metrics.camera_sound("front", sound=False)
+    metrics.camera_unsound("front", "camera_dark")
     metrics.relay("door", energised=True)
     metrics.journal_row(0.002)
     metrics.observer_dropped()

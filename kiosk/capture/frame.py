@@ -23,12 +23,14 @@ class Frame:
     `captured_at`: monotonic seconds, taken when the picture existed and before it was decoded.
     `sequence` grows from frame to frame; a replayed source leaves out the numbers of frames it skipped.
     `image`: BGR, (height, width, 3). It may be shared with later frames: copy before drawing on it.
+    `unsound`: the slug of why the camera's pictures cannot be believed now; None where they can, or nobody judged.
     """
 
     camera: str
     sequence: int
     captured_at: float
     image: Image
+    unsound: str | None = None
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -55,6 +57,10 @@ class Source(Protocol):
     @property
     def fps(self) -> float:
         """Frames a second it gives at most; 0 where a stream does not say."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know of how it was opened."""
 
     def read(self) -> Frame:
         """Blocks until the next frame is there, and leaves out frames that nobody came for in time.

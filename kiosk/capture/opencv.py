@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -32,14 +32,17 @@ SEEK_FROM = 64
 class LiveCamera:
     """A device or stream that sets the pace itself. Threads: as for Source."""
 
-    def __init__(self, name: str, shown: str, capture: cv2.VideoCapture) -> None:
+    def __init__(self, name: str, shown: str, capture: cv2.VideoCapture, within: float = math.inf) -> None:
+        """`within`: seconds in which a frame that comes later is no new one."""
         self.opened_at = time.monotonic()
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self.fps = _rate(capture)
+        self.notes: tuple[str, ...] = ()
         self._name = name
         self._shown = shown
         self._capture = capture
+        self._within = within
         self._lock = threading.Lock()
         self._closed = False
         self._sequence = -1
@@ -49,9 +52,12 @@ class LiveCamera:
             for _ in range(SPOILT_AT_MOST):
                 if self._closed:
                     raise CameraError("source_ended", f"{self._shown} was closed")
-                if not self._capture.grab():
-                    break
+                begun = time.monotonic()
+                grabbed = self._capture.grab()
                 captured_at = time.monotonic()
+                # A stalled stream makes FFmpeg's time-out hand out what is left in the decoder as if it were new.
+                if not grabbed or captured_at - begun >= self._within:
+                    break
                 decoded, image = self._capture.retrieve()
                 self._sequence += 1
                 if decoded:
@@ -65,6 +71,8 @@ class LiveCamera:
 
 class VideoFile:
     """A video file, played in real time from `origin` on; its rate is taken as constant. Threads: as for Source."""
+
+    notes = ()
 
     def __init__(self, name: str, path: Path, capture: cv2.VideoCapture, settings: CameraSettings, origin: float | None) -> None:
         self._rate = _rate(capture)
@@ -124,29 +132,9 @@ class VideoFile:
         _release(self._capture, self._lock)
 
 
-def open_v4l2(name: str, device: str, settings: CameraSettings) -> LiveCamera:
-    """Opens a Video4Linux device and asks for MJPEG in the size and rate of the settings.
-
-    Raises CameraError `camera_missing` naming the devices that are there.
-    """
-    if not Path(device).exists():
-        there = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*"))) or "none; plug a camera in"
-        raise CameraError("camera_missing", f"{device} does not exist; cameras here: {there}")
-    if not os.access(device, os.R_OK | os.W_OK):
-        raise CameraError("camera_missing", f"{device} may not be opened by this user; add it to the group `video`")
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
-    if not capture.isOpened():
-        raise CameraError("camera_missing", f"{device} is no camera or is in use; `v4l2-ctl --list-devices` lists the cameras")
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
-    capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    return LiveCamera(name, device, capture)
-
-
 def open_stream(name: str, settings: CameraSettings) -> LiveCamera:
     """Opens a network camera; RTSP runs over TCP. Raises CameraError `camera_missing`."""
-    shown = _without_secrets(settings.url)
+    shown = settings.shown
     if settings.url.startswith("rtsp"):
         # OpenCV takes FFmpeg's options from nowhere else (docs.opencv.org, "Video I/O", FFmpeg backend).
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
@@ -156,7 +144,7 @@ def open_stream(name: str, settings: CameraSettings) -> LiveCamera:
     )
     if not capture.isOpened():
         raise CameraError("camera_missing", f"{shown} gives no video; check address, login and network")
-    return LiveCamera(name, shown, capture)
+    return LiveCamera(name, shown, capture, READ_WITHIN)
 
 
 def open_file(name: str, file: str, settings: CameraSettings, origin: float | None) -> Source:
@@ -195,9 +183,3 @@ def _release(capture: cv2.VideoCapture, lock: threading.Lock) -> None:
             capture.release()
         finally:
             lock.release()
-
-
-def _without_secrets(url: str) -> str:
-    """The address without login and query, which may hold a password or token."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

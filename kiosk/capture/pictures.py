@@ -20,6 +20,8 @@ SHOWN_FOR = 1.0
 class Pictures:
     """Pictures one after another, fitted into the frame with black borders. Threads: as for Source."""
 
+    notes = ()
+
     def __init__(self, name: str, paths: Sequence[Path], settings: CameraSettings, origin: float | None) -> None:
         self._pacer = Pacer(origin, settings.fps)
         self.opened_at = self._pacer.origin

@@ -16,6 +16,8 @@ from kiosk.settings import CameraSettings
 class SceneCamera:
     """Renders a scene at the pace of `settings.fps`. Threads: as for Source."""
 
+    notes = ()
+
     def __init__(self, name: str, scene: Scene, settings: CameraSettings, origin: float | None) -> None:
         self._stage = Stage(scene, settings.width, settings.height)
         self._pacer = Pacer(origin, settings.fps)

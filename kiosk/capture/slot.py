@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 from kiosk.capture.frame import Frame, Source
+from kiosk.capture.soundness import Soundness, sample
 from kiosk.errors import CameraError
 
 JOIN_WITHIN = 2.0
@@ -63,12 +65,14 @@ class NewestSlot:
 class CaptureThread:
     """Carries frames from a source to a slot on a daemon thread until the source fails or `stop`.
 
+    `judge` sees every frame, also those that nobody takes; None judges none.
     Threads: `start` and `stop` belong to the owner; `error` may be read by any. Only this thread reads the source.
     """
 
-    def __init__(self, source: Source, slot: NewestSlot) -> None:
+    def __init__(self, source: Source, slot: NewestSlot, judge: Soundness | None = None) -> None:
         self._source = source
         self._slot = slot
+        self._judge = judge
         self._stopping = threading.Event()
         self._error: CameraError | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -96,7 +100,7 @@ class CaptureThread:
         error = CameraError("camera_lost", "the capture thread broke off")
         try:
             while not self._stopping.is_set():
-                self._slot.put(self._source.read())
+                self._slot.put(self._judged(self._source.read()))
         except CameraError as raised:
             error = raised
         finally:
@@ -104,3 +108,7 @@ class CaptureThread:
             if not self._stopping.is_set():
                 self._error = error
             self._slot.close()
+
+    def _judged(self, frame: Frame) -> Frame:
+        unsound = self._judge.look(frame.captured_at, sample(frame.image)) if self._judge else None
+        return dataclasses.replace(frame, unsound=unsound) if unsound else frame

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kiosk.capture.frame import Frame, Source
-from kiosk.capture.opencv import open_file, open_stream, open_v4l2
+from kiosk.capture.gst import open_pipeline
+from kiosk.capture.opencv import open_file, open_stream
+from kiosk.capture.picamera import open_picamera
 from kiosk.capture.pictures import open_folder
 from kiosk.capture.scene import open_scene
+from kiosk.capture.v4l2 import open_v4l2
+from kiosk.capture.view import viewed
 from kiosk.errors import CameraError
-from kiosk.settings import CAMERA_SCHEMES, CameraSettings
+from kiosk.settings import CAMERA_SCHEMES, STREAM_SCHEMES, CameraSettings
 
-__all__ = ["Frame", "Source", "open_source"]
+__all__ = ["OPENED_FIRST", "Frame", "Source", "open_source"]
+
+OPENED_FIRST = (*STREAM_SCHEMES, "gst", "picamera2")
+"""Cameras that need the network, or to start a program: an eye opens them before it is confined."""
 
 
 def open_source(name: str, settings: CameraSettings, origin: float | None = None) -> Source:
     """Opens the camera that `settings.url` names; `name` is what its frames are called.
 
+    Its pictures are made as the settings' region, rotation and mirror say.
     `origin`: monotonic seconds at which this camera was first opened, None for now. A file, folder or
     scene goes on where it would be now, as a live camera does; for a live camera it means nothing.
     Raises CameraError: `camera_missing` where it cannot be opened, `source_invalid` where it cannot be played.
     """
+    return viewed(_opened(name, settings, origin), settings)
+
+
+def _opened(name: str, settings: CameraSettings, origin: float | None) -> Source:
     scheme, _, rest = settings.url.partition(":")
-    match scheme:
-        case "v4l2":
-            return open_v4l2(name, rest, settings)
-        case "rtsp" | "rtsps" | "http" | "https":
-            return open_stream(name, settings)
-        case "file":
-            return open_file(name, rest, settings, origin)
-        case "dir":
-            return open_folder(name, rest, settings, origin)
-        case "scene":
-            return open_scene(name, rest, settings, origin)
+    if scheme in STREAM_SCHEMES:
+        return open_stream(name, settings)
+    if scheme in _DEVICES:
+        return _DEVICES[scheme](name, rest, settings)
+    if scheme in _RECORDINGS:
+        return _RECORDINGS[scheme](name, rest, settings, origin)
     raise CameraError("source_invalid", f"no camera is called {scheme}:…; write one of {', '.join(CAMERA_SCHEMES)}")
+
+
+_DEVICES: dict[str, Callable[[str, str, CameraSettings], Source]] = {
+    "v4l2": open_v4l2,
+    "picamera2": open_picamera,
+    "gst": open_pipeline,
+}
+_RECORDINGS: dict[str, Callable[[str, str, CameraSettings, float | None], Source]] = {
+    "file": open_file,
+    "dir": open_folder,
+    "scene": open_scene,
+}

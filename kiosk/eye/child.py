@@ -11,20 +11,22 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from kiosk.capture.frame import Frame
 from kiosk.capture.slot import CaptureThread, NewestSlot
-from kiosk.capture.source import Source, open_source
+from kiosk.capture.soundness import judge
+from kiosk.capture.source import OPENED_FIRST, Source, open_source
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
-from kiosk.vision.examiner import Examiner
+from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
 from kiosk.vision.sketch import sketch
 from kiosk.vision.thumbnail import thumbnail
 
-_NETWORK_CAMERAS = ("rtsp", "rtsps", "http", "https")
+_NOTHING = Examination((), (), (), {}, {})
 
 
 def main(channel_fd: int, parent: int) -> int:
@@ -35,11 +37,11 @@ def main(channel_fd: int, parent: int) -> int:
         bind_to_parent(parent)
         orders = channel.receive()
         if isinstance(orders, messages.LookOrders):
-            _Watcher(channel, orders).run()
-        elif isinstance(orders, messages.AnalyseOrders):
+            return _Watcher(channel, orders).run()
+        if isinstance(orders, messages.AnalyseOrders):
             _analyse_photos(channel, orders)
     except KioskError as error:
-        channel.send(messages.Fault(error.slug, error.detail[:500]))
+        channel.send(_fault(error))
         return 1
     except BrokenPipeError:
         return 0
@@ -57,8 +59,8 @@ class _Watcher:
         # Past this silence the supervisor would call the eye wedged; the camera is named first.
         self._stall = 0.75 * eye.wedged_after
         camera = CameraSettings.model_validate(orders.camera)
-        needs_network = camera.url.partition(":")[0] in _NETWORK_CAMERAS
-        source = open_source(orders.name, camera, orders.origin) if needs_network else None
+        opened_first = camera.url.partition(":")[0] in OPENED_FIRST
+        source = open_source(orders.name, camera, orders.origin) if opened_first else None
         self._refused = confine(required=eye.confinement == "required")
         self._source: Source = source or open_source(orders.name, camera, orders.origin)
         opened = time.monotonic()
@@ -73,20 +75,26 @@ class _Watcher:
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
         self._slot = NewestSlot()
-        self._capture = CaptureThread(self._source, self._slot)
+        self._capture = CaptureThread(self._source, self._slot, judge(camera))
         self._inbox: collections.deque[messages.ToEye | None] = collections.deque()
         self._examined = 0
         self._pictured_at = 0.0
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Returns the exit code."""
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         self._capture.start()
         try:
             while self._obey():
                 self._look()
+        except KioskError as error:
+            # Said before the camera is given back: that may take longer than an eye may be silent.
+            self._channel.send(_fault(error))
+            return 1
         finally:
             self._capture.stop()
             self._examiner.close()
+        return 0
 
     def _listen(self) -> None:
         while True:
@@ -111,10 +119,14 @@ class _Watcher:
         frame = self._slot.take(self._stall)
         if frame is None:
             raise self._capture.error or CameraError("camera_lost", f"no frame for {self._stall:.1f} s")
-        seen = self._examiner.examine(frame.image, frame.captured_at)
+        # What cannot be believed is not examined: no face in it is followed, shown or sent.
+        seen = _NOTHING if frame.unsound else self._examiner.examine(frame.image, frame.captured_at)
         self._examined += 1
         if self._examined == 1:
             self._report_start()
+        self._report(frame, seen)
+
+    def _report(self, frame: Frame, seen: Examination) -> None:
         for event in seen.events:
             self._channel.send(event)
         self._channel.send(
@@ -126,6 +138,7 @@ class _Watcher:
                 faces=len(seen.faces),
                 present=seen.present,
                 stage_seconds=seen.stage_seconds,
+                unsound=frame.unsound,
             )
         )
         every = self._orders.picture_every
@@ -143,8 +156,13 @@ class _Watcher:
                 fps=source.fps,
                 refused=self._refused,
                 start_seconds=self._start_seconds,
+                notes=source.notes,
             )
         )
+
+
+def _fault(error: KioskError) -> messages.Fault:
+    return messages.Fault(error.slug, error.detail[:500])
 
 
 def _analyse_photos(channel: EyeEnd, orders: messages.AnalyseOrders) -> None:

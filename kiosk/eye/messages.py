@@ -90,7 +90,7 @@ class Stop(Struct, frozen=True, tag="stop"):
 class Started(Struct, frozen=True, tag="started"):
     """The eye is confined, its models are loaded and (when watching) a first frame was examined.
 
-    `refused` names the socket families it tried and could not open.
+    `refused` names the socket families it tried and could not open; `notes`: what an operator should know of the camera.
     """
 
     opened_at: float
@@ -99,10 +99,14 @@ class Started(Struct, frozen=True, tag="started"):
     fps: Annotated[float, Meta(ge=0, le=1000)]
     refused: tuple[Text, ...]
     start_seconds: dict[str, float]
+    notes: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
 
 
 class Examined(Struct, frozen=True, tag="examined"):
-    """One frame was looked at. `captured` and `dropped` count since the eye's start; `stage_seconds` is this frame's work."""
+    """One frame was looked at. `captured` and `dropped` count since the eye's start; `stage_seconds` is this frame's work.
+
+    `unsound`: why the camera's pictures cannot be believed now; then no face is looked for, and nobody counts as present.
+    """
 
     at: float
     captured: Count
@@ -111,6 +115,7 @@ class Examined(Struct, frozen=True, tag="examined"):
     faces: Annotated[int, Meta(ge=0, le=1000)]
     present: Annotated[tuple[PresentationId, ...], Meta(max_length=100)]
     stage_seconds: Annotated[dict[str, float], Meta(max_length=20)]
+    unsound: Slug | None = None
 
 
 class Picture(Struct, frozen=True, tag="picture"):

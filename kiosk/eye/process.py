@@ -40,7 +40,7 @@ class EyeProcess:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-I", "-m", "kiosk.eye", str(theirs.fileno()), str(os.getpid())),
                     pass_fds=(theirs.fileno(),),
-                    env=_bare_environment(),
+                    env=bare_environment(),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
@@ -102,6 +102,7 @@ class EyeProcess:
                 _log.debug("eye_said", eye=self.name, line=line[:300])
 
 
-def _bare_environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
+    """The variables a child that sees pictures is given: no secret is among them."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return kept | QUIET

@@ -120,3 +120,5 @@ class EyeSupervisor:
             refused=started.refused,
             seconds={stage: round(spent, 2) for stage, spent in started.start_seconds.items()},
         )
+        for note in started.notes:
+            _log.info("camera_opened", camera=self.name, note=note)

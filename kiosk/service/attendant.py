@@ -24,6 +24,7 @@ from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.recognition.strategy import Answer, Opinion, Strategy
 from kiosk.service.door import Door, Settled
+from kiosk.service.sight import Sight
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings
 
@@ -67,6 +68,7 @@ class Attendant:
         self._visits: dict[int, Visit] = {}
         self._faces = 0
         self._eye: EyeSupervisor | None = None
+        self._sight = Sight(settings.camera, tally, self._record_sight)
         door.settled = self._on_settled
 
     def watch(self, eye: EyeSupervisor) -> None:
@@ -80,9 +82,11 @@ class Attendant:
 
     def hear(self, message: messages.FromEye) -> None:
         match message:
-            case messages.Examined(at=at, present=present, faces=faces):
+            case messages.Examined(at=at, present=present, faces=faces, unsound=unsound):
                 self._faces = faces
                 self._door.post(Present(at, present))
+                if self._sight.look(at, unsound):
+                    self._nobody_is_seen(at, unsound or "")
             case Began(presentation=presentation, at=at):
                 self._visits[presentation] = Visit(presentation, at)
                 self._tally.presentation_began(self._settings.camera, presentation, at)
@@ -95,12 +99,22 @@ class Attendant:
             case _:
                 pass
 
+    @property
+    def unsound(self) -> str | None:
+        """The slug of why the camera's pictures are refused now."""
+        return self._sight.unsound
+
     def eye_lost(self, at: float) -> None:
         """Nobody is in view any more as far as anyone knows; every open presentation ends."""
+        # Whatever was wrong with its pictures, the next eye will say again.
+        self._sight.look(at, None)
+        self._nobody_is_seen(at, "eye_lost")
+
+    def _nobody_is_seen(self, at: float, reason: str) -> None:
         self._door.post(Present(at, ()))
         for visit in list(self._visits.values()):
             visit.gone = True
-            self._finish(visit, "eye_lost")
+            self._finish(visit, reason)
 
     def _on_told(self, presentation: int, slug: str) -> None:
         visit = self._visits.get(presentation)
@@ -173,11 +187,17 @@ class Attendant:
     async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
         """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
         reason = _main_defect(ended.defects)
+        await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames})
+        self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
+
+    def _record_sight(self, kind: str, body: Mapping[str, object]) -> None:
+        self._spawn(self._write(kind, None, body))
+
+    async def _write(self, kind: str, presentation: int | None, body: Mapping[str, object]) -> None:
         try:
-            await self._door.record("denied", visit.presentation, {"reason": reason, "frames": ended.frames})
+            await self._door.record(kind, presentation, body)
         except JournalError as error:
             self._tally.error(error)
-        self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
 
     def _finish(self, visit: Visit, reason: str, grade: int | None = None) -> None:
         if not visit.published:

@@ -176,7 +176,10 @@ class Daemon:
     def _sentence(self) -> str:
         totals = self._tally.totals
         doors = ", ".join(f"{name} {door.state}" for name, door in self._doors.items())
-        eyes = ", ".join(f"{name} {'watching' if eye.started else 'down'}" for name, eye in self._eyes.items())
+        eyes = ", ".join(
+            f"{name} {self._attendants[name].unsound or 'watching' if eye.started else 'down'}"
+            for name, eye in self._eyes.items()
+        )
         return f"{eyes}; {doors}; {totals['grants']} granted, {totals['denials']} denied"
 
     @property
@@ -189,7 +192,8 @@ class Daemon:
     def health(self) -> Mapping[str, object]:
         now = time.monotonic()
         stale = self._heartbeat.stale(now)
-        watching = all(eye.started for eye in self._eyes.values())
+        unsound = {name: attendant.unsound for name, attendant in self._attendants.items()}
+        watching = all(eye.started and not unsound[name] for name, eye in self._eyes.items())
         armed = all(door.state != "disarmed" for door in self._doors.values())
         status = "starting" if not self._ready else "ready" if watching and armed and not stale else "degraded"
         return {
@@ -197,7 +201,7 @@ class Daemon:
             "pid": os.getpid(),
             "stale": stale,
             "eyes": {
-                name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts}
+                name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts, "unsound": unsound[name]}
                 for name, eye in self._eyes.items()
             },
             "portals": {name: {"state": door.state} for name, door in self._doors.items()},

@@ -72,7 +72,7 @@ class Tally:
         _log.warning("error", slug=error.slug, detail=error.detail, meaning=slugs.to_operator(error.slug, self._language))
 
     def alarm(self, where: str, slug: str) -> None:
-        """`where`: the portal, or the cloud's interface."""
+        """`where`: the portal, the camera, or the cloud's interface."""
         self.errors[slug] += 1
         self.metrics.error(slug)
         self.publish("alarm", where=where, slug=slug)
@@ -112,6 +112,16 @@ class Tally:
         self.metrics.eye(camera, up=False)
         self.metrics.eye_lost(camera, slug)
         self.publish("eye_lost", camera=camera, slug=slug, at=at)
+
+    def camera_unsound(self, camera: str, slug: str) -> None:
+        self.metrics.camera_sound(camera, sound=False)
+        self.metrics.camera_unsound(camera, slug)
+        self.alarm(camera, slug)
+
+    def camera_sound(self, camera: str) -> None:
+        self.metrics.camera_sound(camera, sound=True)
+        self.publish("camera_sound", camera=camera)
+        _log.info("camera_sound", camera=camera)
 
     def frame(self, camera: str, message: messages.Examined) -> None:
         """An eye counts from its own start; a smaller count than before is a new eye's."""

@@ -1,0 +1,1 @@
+"""`kiosk camera`: which cameras there are, and what one of them gives."""
