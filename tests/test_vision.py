@@ -321,7 +321,8 @@ def test_somebody_steps_up_is_shot_and_leaves(examiner: Examiner, people: Path) 
     assert isinstance(ended, Ended)
     assert ended.best is not None
     assert ended.best.grade == 4
-    assert {"find", "quality", "landmarks", "track", "encode", "embed"} == {name for each in seen for name in each.stage_seconds}
+    stages = {"motion", "find", "quality", "landmarks", "compare", "encode", "embed", "mask"}
+    assert stages == {name for each in seen for name in each.stage_seconds}
     for event in (event for each in seen for event in each.events):
         assert messages.decode_from_eye(messages.encode(event)) == event
 
