@@ -197,7 +197,7 @@ def test_whoever_was_granted_and_comes_back_is_not_asked_before_the_cool_down_is
     stage.places = {}
     stage.frames(15)
     stage.places = {0: 300}
-    again = []
+    again: list[Send] = []
     while not again:
         again = sends([stage.frame()])
     assert again[0].presentation == 2

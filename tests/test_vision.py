@@ -285,7 +285,7 @@ def test_an_embedding_of_the_kept_crop_is_that_of_the_frame(assessor: Assessor, 
     assert embedder is not None
     frame = scene(picture(people, "P005", "studio_portrait", 500))
     face = the_one(assessor, frame)
-    kept, (left, top) = crop(frame, face.box)
+    kept, (left, top) = crop(frame, face)
     inside = np.frombuffer(embedder.embed(kept, moved(face, -left, -top)), "<f4")
     assert np.dot(inside, np.frombuffer(embedder.embed(frame, face), "<f4")) > 0.999
 

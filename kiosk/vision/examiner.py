@@ -148,7 +148,7 @@ class Examiner:
         return tuple(events)
 
     def _keep(self, image: Image, face: Face, captured_at: float) -> _Kept:
-        copy, (left, top) = crop(image, face.box)
+        copy, (left, top) = crop(image, face)
         return _Kept(copy, moved(face, -left, -top), face, captured_at)
 
     def _shoot(self, send: Send) -> Shot:
