@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import cv2
 
+from kiosk.bench.process import cpu_seconds, rss_mb
 from kiosk.bench.report import Report, median, percentile
 from kiosk.capture.script import load, portrait
 from kiosk.capture.source import open_source
@@ -39,7 +39,7 @@ async def _measure_memory(report: Report, stage: Stage, seconds: float) -> None:
     """Played from a file, so that drawing the scene does not count: a camera's frames come drawn."""
     await _start_with_film(stage, seconds)
     await asyncio.sleep(seconds)
-    sizes = {name: _rss(pid) for name, pid in (await _pids(stage)).items()}
+    sizes = {name: rss_mb(pid) for name, pid in (await _pids(stage)).items()}
     await stage.stop_daemon()
     report.add(
         "resident memory, MB",
@@ -52,11 +52,11 @@ async def _measure_idle(report: Report, stage: Stage, idle: float) -> None:
     await _start_with_film(stage, _FIRST_ACT_AT)
     await asyncio.sleep(2.0)
     pids = await _pids(stage)
-    before = {name: _cpu_seconds(pid) for name, pid in pids.items()}
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     frames = (await stage.health())["frames"]["examined"]
     await asyncio.sleep(idle)
     examined = (await stage.health())["frames"]["examined"] - frames
-    spent = {name: _cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    spent = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     await stage.stop_daemon()
     rows = [
         {"process": name, "percent": 100 * used / idle, "ms_a_frame": 1000 * used / max(examined, 1)}
@@ -120,14 +120,3 @@ async def _granted(stage: Stage, seconds: float) -> AsyncIterator[Mapping[str, A
             yield event
         if asyncio.get_running_loop().time() > until:
             return
-
-
-def _rss(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(kilobytes) / 1024
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

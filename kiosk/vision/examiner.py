@@ -6,7 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from kiosk.domain import Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
+import numpy as np
+
+from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.finder import SAME_OVERLAP, Finder
@@ -15,6 +17,9 @@ from kiosk.vision.pixels import Image
 from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
 from kiosk.vision.probe import crop, encode, moved
 from kiosk.vision.stillness import Stillness
+
+_WARM = 112
+"""Pixels of the picture that warms the embedder up: what it takes."""
 
 
 class Examination(NamedTuple):
@@ -91,6 +96,10 @@ class Examiner:
         self._tracker = PresentationTracker(presentation, first_presentation)
         self._stillness = Stillness()
         self._kept: dict[int, _Kept] = {}
+        if self._networks.embedder is not None:
+            # The first call takes several times as long as the rest; nobody shall stand there for it.
+            blank = np.zeros((_WARM, _WARM, 3), np.uint8)
+            self._networks.embedder.embed(blank, _face_of(blank))
 
     def examine(self, image: Image, captured_at: float) -> Examination:
         """`image`: BGR; it is neither changed nor held. `captured_at`: monotonic seconds, rising from call to call."""
@@ -183,6 +192,13 @@ class Examiner:
         with watch.stage("embed"):
             upper = embedder.embed_upper(kept.image, face) if masked else None
             return embedder.embed(kept.image, face), upper, masked
+
+
+def _face_of(image: Image) -> Face:
+    """The whole picture taken for a face."""
+    side = float(image.shape[0])
+    eyes, mouth = ((0.3 * side, 0.4 * side), (0.7 * side, 0.4 * side)), ((0.35 * side, 0.8 * side), (0.65 * side, 0.8 * side))
+    return Face(box=Box(0, 0, side, side), score=1.0, points=(*eyes, (0.5 * side, 0.6 * side), *mouth))
 
 
 def _closer(finder: Finder, kept: _Kept) -> Face:
