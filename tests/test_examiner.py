@@ -108,6 +108,16 @@ def test_while_an_answer_is_awaited_nobody_looks_for_landmarks(models_dir: Path,
     assert all(each.present == (1,) for each in seen)
 
 
+def test_before_the_next_attempt_quality_is_looked_at_now_and_then(models_dir: Path, people: Path) -> None:
+    someone = row(portrait(people, "P002", 500))
+    with examiner(models_dir, retry_after=2.0) as eye:
+        first = play(eye, [someone] * 4)
+        (shot,) = shots(first)
+        eye.outcome(shot.probe.presentation, "refused", 50.0 + 3 * FRAME)
+        seen = play(eye, [someone] * 24, 50.0 + 4 * FRAME)
+    assert 6 <= sum("landmarks" in each.stage_seconds for each in seen) <= 9
+
+
 def test_where_nothing_moves_nobody_is_looked_for_but_twice_a_second(models_dir: Path, people: Path) -> None:
     someone = row(portrait(people, "P002", 500))
     with examiner(models_dir) as eye:

@@ -16,6 +16,8 @@ STEADY_FRAMES = 2
 """Frames for which a face must have been there, alone, before anything is sent: one frame may be a glitch."""
 ADVICE_HOLDS = 0.3
 """Seconds for which new advice must stay the same before it is given, so that it can be read."""
+ADVISED_EVERY = 0.15
+"""Seconds between two looks at the quality of a face that may not be asked about yet: each costs as much as all the rest."""
 COMPARED_EVERY = 1.0
 """Seconds after which a face that never left its place is compared with its reference all the same."""
 COMPARED_EVERY_IN_FLIGHT = 0.25
@@ -81,13 +83,17 @@ class Appearance:
         trail.patience = COMPARED_EVERY
 
     @property
-    def curious(self) -> bool:
-        """Whether a look at the face's quality can change anything: not while an answer is awaited, nor after the last."""
+    def asks(self) -> bool:
+        """Whether it may ask, now or later: not while an answer is awaited, nor after the last."""
         return not (self._in_flight or self._closed or self._shots >= self._settings.attempts)
+
+    def curious(self, at: float) -> bool:
+        """Whether a look at the face's quality can change anything now: all the time while it may ask, else for advice."""
+        return self.asks and (at >= self._may_send_from or at - self.looked_at >= ADVISED_EVERY)
 
     def acts(self, at: float, report: QualityReport | None) -> bool:
         """Whether it would keep or send a picture now, were it eligible."""
-        if not self.curious or at < self._may_send_from:
+        if not self.asks or at < self._may_send_from:
             return False
         better = self._betters(report)
         since = self._collecting_since if self._kept else at
@@ -112,7 +118,7 @@ class Appearance:
         self.last = Seen(face, shown, self._advice.told)
         if self._closed or not eligible:
             yield from self._discard()
-        elif self.curious and at >= self._may_send_from:
+        elif self.asks and at >= self._may_send_from:
             self._steady += 1
             yield from self._choose(at, report)
             yield from self._send(at)

@@ -69,11 +69,11 @@ class PresentationTracker:
         boxes = [sighting.face.box for sighting in sightings]
         primary = self._choose_primary([each for each, _ in found], boxes, frame)
         crowded = self._settings.several == "one_at_a_time" and _several_matter(boxes)
-        close = () if crowded else self._looked_at_closely([each for each, _ in found], primary)
+        close = () if crowded else self._looked_at_closely(at, [each for each, _ in found], primary)
         seen = []
         for number, (each, certain) in enumerate(found):
             sighting = sightings[number]
-            face, report, spare = _looked(sighting, each, closely=number in close, crowded=crowded)
+            face, report, spare = _looked(at, sighting, each, closely=number in close, crowded=crowded)
             eligible = certain and not crowded and (number == primary or self._settings.several == "all")
             if eligible and each.acts(at, report):
                 each = self._compared(at, sighting, each, report, actions)  # noqa: PLW2901 (somebody else stands there)
@@ -149,8 +149,8 @@ class PresentationTracker:
         self._primary = found[number].number
         return number
 
-    def _looked_at_closely(self, found: Sequence[Appearance], primary: int | None) -> tuple[int, ...]:
-        curious = [number for number, each in enumerate(found) if each.curious]
+    def _looked_at_closely(self, at: float, found: Sequence[Appearance], primary: int | None) -> tuple[int, ...]:
+        curious = [number for number, each in enumerate(found) if each.curious(at)]
         if self._settings.several != "all":
             return tuple(number for number in curious if number == primary)
         waited = sorted(curious, key=lambda number: (number != primary, found[number].looked_at))
@@ -158,10 +158,10 @@ class PresentationTracker:
 
 
 def _looked(
-    sighting: Sighting, each: Appearance, *, closely: bool, crowded: bool
+    at: float, sighting: Sighting, each: Appearance, *, closely: bool, crowded: bool
 ) -> tuple[Face, QualityReport | None, QualityReport]:
     """The face, its report where it says something new, and one to show where none was there before."""
-    if not each.curious:
+    if not each.curious(at):
         return sighting.face, None, each.last.report
     face, report = sighting.graded(closely=closely)
     if crowded:

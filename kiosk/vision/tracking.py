@@ -19,7 +19,7 @@ SURE_WITHIN = 0.25
 """Seconds between two frames after which where a face is says little about whose it is."""
 SAME_FROM = 0.5
 """Cosine from which two pictures taken seconds apart show one person. In the demo's scene usable pictures of one person had
-0.79 at least, any pictures of two people 0.47 at most (`scripts/bench frames`)."""
+0.79 at least, any pictures of two people 0.47 at most."""
 FRONTAL_NOSE = 0.3
 """Of the distance between the eyes that the nose is off their middle, at about 35° of yaw. Of a face turned further the
 embedding says little: one that never left its place is compared when it looks ahead again."""
