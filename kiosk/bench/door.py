@@ -106,6 +106,12 @@ def _report_speed(report: Report, granted: list[Mapping[str, Any]], rounds: int,
             for name, values in (("probe", shots), ("relay", spent))
         ],
     )
+    calls = [int(event["attempts"]) for event in granted]
+    report.add(
+        "recognition calls per admission",
+        "attempts of the presentations that were let in, over the same grants; of strangers, who are denied, nothing is counted",
+        [{"admissions": len(calls), "calls": sum(calls), "calls_per_admission": f"{sum(calls) / len(calls):.2f}"}],
+    )
     report.add(
         "seconds to READY=1",
         "from starting the daemon's process to its READY=1 on the notify socket: journal, relay, eye, models, first frame",
