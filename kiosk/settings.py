@@ -111,7 +111,7 @@ class PresentationSettings(Section):
     several: Literal["one_at_a_time", "largest", "all"] = "one_at_a_time"
     """What to do when several faces are in view: ask for one at a time, take the largest and most central, or all of them."""
     identity: Literal["embedding", "box"] = "embedding"
-    """What tells that the face before the camera is still the same person's: `box` only its place, with 60 MB less."""
+    """What tells that the face before the camera is still the same person's: `box` only its place, with 95 MB less."""
     settle: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Seconds over which the best picture is chosen once a face is good enough."""
     good_enough: Annotated[int, Field(ge=1, le=4)] = 4

@@ -17,7 +17,7 @@ from kiosk.capture.source import open_source
 from kiosk.demo.stage import Stage
 from kiosk.settings import CameraSettings
 
-_FIRST_ACT_AT = 1.0
+_FIRST_ACT_AT = 0.8
 """Seconds into the demo's scene; before that the hall is empty."""
 
 
