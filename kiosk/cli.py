@@ -92,6 +92,26 @@ def demo(
 
 
 @app.command()
+def bench(
+    camera: Annotated[list[str], typer.Option(help="A camera URL; repeatable: all are watched at once.")],
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 20.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw each frame's work and lag to this file (.png, .svg, .pdf).")
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> None:
+    """Say what this box can do with a camera: milliseconds by stage, frames a second, CPU, memory, and a verdict."""
+    from kiosk import logs  # noqa: PLC0415
+    from kiosk.bench import camera as camera_bench  # noqa: PLC0415 (only this command needs it)
+
+    read = _load(config, overrides)
+    logs.configure(read.log)
+    asyncio.run(camera_bench.run(read, camera, seconds, plot, as_json=json))
+
+
+@app.command()
 def sandbox(
     host: Annotated[str, typer.Option(help="The address to listen on; any but loopback only with --tls.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 9181,

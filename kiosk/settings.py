@@ -154,8 +154,10 @@ class QualitySettings(Section):
 class PresentationSettings(Section):
     """How a person's appearance before the camera becomes a probe."""
 
-    several: Literal["one_at_a_time", "largest"] = "one_at_a_time"
-    """What to do when several faces are in view: ask for one at a time, or take the largest."""
+    several: Literal["one_at_a_time", "largest", "all"] = "one_at_a_time"
+    """What to do when several faces are in view: ask for one at a time, take the largest and most central, or all of them."""
+    identity: Literal["embedding", "box"] = "embedding"
+    """What tells that the face before the camera is still the same person's: `box` only its place, with 95 MB less."""
     settle: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Seconds over which the best picture is chosen once a face is good enough."""
     good_enough: Annotated[int, Field(ge=1, le=4)] = 4
@@ -164,6 +166,8 @@ class PresentationSettings(Section):
     """Probes sent for one presentation at most."""
     retry_after: PositiveSeconds = 1.0
     """Seconds between a refusal and the next attempt of the same presentation."""
+    cool_down: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    """Seconds for which somebody granted, who steps out and comes back, is not asked again; needs `identity` by embedding."""
     lost_after: PositiveSeconds = 0.6
     """Seconds without the face after which its presentation is over."""
     probe_long_side: Annotated[int, Field(ge=64, le=4000)] = 640

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -14,19 +15,37 @@ from hypothesis import strategies as st
 
 from kiosk.domain import Began, Box, Ended, Face, QualityReport, Told
 from kiosk.settings import PresentationSettings
-from kiosk.vision.presentation import Action, Drop, Keep, PresentationTracker, Send, Sighting, Step
+from kiosk.vision.presentation import Action, Drop, Keep, PresentationTracker, Send, Step
 
 FRAME = 1 / 15
+FRAME_SIZE = (1280, 720)
 HERE = Box(500, 200, 160, 200)
 THERE = Box(900, 200, 150, 190)
 FAR = Box(100, 300, 40, 50)
 
 
-def sighting(box: Box = HERE, grade: int = 3, defect: str = "blurred", sharpness: float = 70.0) -> Sighting:
+@dataclass(frozen=True)
+class Sight:
+    """A face with what a look at it would find."""
+
+    face: Face
+    report: QualityReport
+    person: bytes | None = None
+
+    def graded(self, *, closely: bool) -> tuple[Face, QualityReport]:
+        return self.face, self.report
+
+    def embedding(self) -> bytes | None:
+        return self.person
+
+
+def sighting(
+    box: Box = HERE, grade: int = 3, defect: str = "blurred", sharpness: float = 70.0, person: bytes | None = None
+) -> Sight:
     points = tuple((box.x + box.width * part, box.y + box.height * part) for part in (0.3, 0.7, 0.5, 0.35, 0.65))
     a, b, c, d, e = points
     report = QualityReport({"Sharpness": sharpness}, () if grade else (defect,), grade)
-    return Sighting(Face(box=box, score=0.9, points=(a, b, c, d, e)), report)
+    return Sight(Face(box=box, score=0.9, points=(a, b, c, d, e)), report, person)
 
 
 class Stage:
@@ -38,11 +57,11 @@ class Stage:
         self.actions: list[Action] = []
         self.last = Step([], ())
 
-    def show(self, *sightings: Sighting, frames: int = 1) -> list[Action]:
+    def show(self, *sightings: Sight, frames: int = 1) -> list[Action]:
         fresh: list[Action] = []
         for _ in range(frames):
             self.at += FRAME
-            self.last = self.tracker.step(self.at, sightings)
+            self.last = self.tracker.step(self.at, sightings, FRAME_SIZE)
             fresh += self.last.actions
         self.actions += fresh
         return fresh
@@ -226,7 +245,7 @@ def test_the_most_helpful_advice_is_given() -> None:
     stage = Stage()
     bad = sighting(grade=0)
     report = QualityReport(bad.report.measures, ("blurred", "too_dark", "face_too_small"), 0)
-    stage.show(Sighting(bad.face, report), frames=10)
+    stage.show(Sight(bad.face, report), frames=10)
     assert told(stage.actions) == ["looking", "face_too_small"]
 
 
@@ -313,7 +332,7 @@ class Witness:
     st.integers(1, 1000),
 )
 def test_whatever_happens_the_rules_hold(
-    script: list[tuple[float, list[Sighting], str]],
+    script: list[tuple[float, list[Sight], str]],
     several: Literal["one_at_a_time", "largest"],
     attempts: int,
     settle: float,
@@ -326,13 +345,13 @@ def test_whatever_happens_the_rules_hold(
         at += passed
         areas = sorted(each.face.box.area for each in faces)
         crowded = several == "one_at_a_time" and len(areas) > 1 and areas[-2] >= 0.25 * areas[-1]
-        witness.check(tracker.step(at, faces), crowded)
+        witness.check(tracker.step(at, faces, FRAME_SIZE), crowded)
         if answer and witness.out:
             presentation = chance.choice(sorted(witness.out))
             tracker.outcome(presentation, answer, at)
             witness.out.remove(presentation)
             if answer != "refused":
                 witness.closed.add(presentation)
-    end = tracker.step(at + 10, [])
+    end = tracker.step(at + 10, [], FRAME_SIZE)
     witness.check(end, crowded=False)
     assert not witness.alive

@@ -259,7 +259,7 @@ def test_an_embedding_of_the_kept_crop_is_that_of_the_frame(assessor: Assessor, 
     assert embedder is not None
     frame = scene(picture(people, "P005", "studio_portrait", 500))
     face = the_one(assessor, frame)
-    kept, (left, top) = crop(frame, face.box)
+    kept, (left, top) = crop(frame, face)
     inside = np.frombuffer(embedder.embed(kept, moved(face, -left, -top)), "<f4")
     assert np.dot(inside, np.frombuffer(embedder.embed(frame, face), "<f4")) > 0.999
 
@@ -295,9 +295,8 @@ def test_somebody_steps_up_is_shot_and_leaves(examiner: Examiner, people: Path) 
     assert isinstance(ended, Ended)
     assert ended.best is not None
     assert ended.best.grade == 4
-    assert {"find", "quality", "landmarks", "track", "encode", "mask", "embed"} == {
-        name for each in seen for name in each.stage_seconds
-    }
+    stages = {"motion", "find", "quality", "landmarks", "compare", "encode", "embed", "mask"}
+    assert stages == {name for each in seen for name in each.stage_seconds}
     for event in (event for each in seen for event in each.events):
         assert messages.decode_from_eye(messages.encode(event)) == event
 

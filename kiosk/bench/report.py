@@ -36,6 +36,9 @@ class Report:
         self._console.print(table)
         self._console.print(f"[dim]{method}[/dim]")
 
+    def say(self, sentence: str) -> None:
+        self._console.print(f"\n[bold]{sentence}[/bold]")
+
     def write(self, file: Path) -> None:
         body = {"version": __version__, "machine": _machine(), "benchmarks": self._benchmarks}
         file.write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=1))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from kiosk.domain import Ended, Face, PresentationEvent, Probe, QualityReport, Shot
+import numpy as np
+
+from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
-from kiosk.vision.assessor import Assessor, load
+from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.finder import SAME_OVERLAP, Finder
 from kiosk.vision.mask import WORN
 from kiosk.vision.pixels import Image
-from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Sighting, Step
+from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
 from kiosk.vision.probe import crop, encode, moved
+from kiosk.vision.stillness import Stillness
 
-LOOKED_AT_CLOSELY = 2
-"""Faces a frame that get landmarks: the largest, and the next to come forward."""
+_WARM = 112
+"""Pixels of the picture that warms the embedder up: what it takes."""
 
 
 class Examination(NamedTuple):
-    """What one frame brought.
+    """What one frame brought; nothing where nobody was there before it and nothing moved.
 
     `present`: presentations whose face is in this frame; `faces` by falling area, each with its presentation as
     `track`; `told`: what each of them was told last; `stage_seconds`: for each stage that ran.
@@ -41,6 +45,30 @@ class _Kept(NamedTuple):
     captured_at: float
 
 
+class _Sighting:
+    """One face of the frame at hand: a `tracking.Sighting`."""
+
+    def __init__(self, image: Image, face: Face, assessor: Assessor, networks: Networks) -> None:
+        self.face = face
+        self._image = image
+        self._assessor = assessor
+        self._networks = networks
+
+    def graded(self, *, closely: bool) -> tuple[Face, QualityReport]:
+        return self._assessor.grade(self._image, self.face, closely)[:2]
+
+    def embedding(self) -> Embedding | None:
+        return self._embedding
+
+    @cached_property
+    def _embedding(self) -> Embedding | None:
+        embedder = self._networks.embedder
+        if embedder is None:
+            return None
+        with self._assessor.watch.stage("compare"):
+            return embedder.embed(self._image, self.face)
+
+
 class Examiner:
     """Use as a context manager or call `close`. Threads: one at a time."""
 
@@ -55,23 +83,37 @@ class Examiner:
         embed: bool,
         first_presentation: int,
     ) -> None:
-        """`embed`: whether probes carry an embedding and say whether a mask is worn.
+        """`embed`: whether probes carry an embedding and say whether a mask is worn. The embeddings that tell whether somebody
+        is still there never leave the eye.
 
         Raises CameraError `model_missing` or `model_invalid`.
         """
         self._camera = camera
         self._settings = presentation
-        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed, mask=embed)
-        self._assessor = Assessor(self._networks, quality, LOOKED_AT_CLOSELY)
+        self._compares = presentation.identity == "embedding"
+        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed or self._compares, mask=embed)
+        self._assessor = Assessor(self._networks, quality)
         self._tracker = PresentationTracker(presentation, first_presentation)
+        self._stillness = Stillness()
         self._kept: dict[int, _Kept] = {}
+        if self._networks.embedder is not None:
+            # The first call takes several times as long as the rest; nobody shall stand there for it.
+            blank = np.zeros((_WARM, _WARM, 3), np.uint8)
+            self._networks.embedder.embed(blank, _face_of(blank))
 
     def examine(self, image: Image, captured_at: float) -> Examination:
         """`image`: BGR; it is neither changed nor held. `captured_at`: monotonic seconds, rising from call to call."""
-        assessed = self._assessor.assess(image)
         watch = self._assessor.watch
-        with watch.stage("track"):
-            step = self._tracker.step(captured_at, [Sighting(face, report) for face, report in assessed])
+        watch.reset()
+        with watch.stage("motion"):
+            still = self._stillness.holds(image, captured_at)
+        if still and not self._tracker.following:
+            return Examination((), (), (), {}, watch.seconds)
+        with watch.stage("find"):
+            faces = self._networks.finder.find(image)[:MOST_FACES]
+        networks = self._networks if self._compares else self._networks._replace(embedder=None)
+        sightings = [_Sighting(image, face, self._assessor, networks) for face in faces]
+        step = self._tracker.step(captured_at, sightings, (image.shape[1], image.shape[0]))
         events = self._carry_out(step, image, captured_at)
         return Examination(
             events=events,
@@ -115,7 +157,7 @@ class Examiner:
         return tuple(events)
 
     def _keep(self, image: Image, face: Face, captured_at: float) -> _Kept:
-        copy, (left, top) = crop(image, face.box)
+        copy, (left, top) = crop(image, face)
         return _Kept(copy, moved(face, -left, -top), face, captured_at)
 
     def _shoot(self, send: Send) -> Shot:
@@ -150,6 +192,13 @@ class Examiner:
         with watch.stage("embed"):
             upper = embedder.embed_upper(kept.image, face) if masked else None
             return embedder.embed(kept.image, face), upper, masked
+
+
+def _face_of(image: Image) -> Face:
+    """The whole picture taken for a face."""
+    side = float(image.shape[0])
+    eyes, mouth = ((0.3 * side, 0.4 * side), (0.7 * side, 0.4 * side)), ((0.35 * side, 0.8 * side), (0.65 * side, 0.8 * side))
+    return Face(box=Box(0, 0, side, side), score=1.0, points=(*eyes, (0.5 * side, 0.6 * side), *mouth))
 
 
 def _closer(finder: Finder, kept: _Kept) -> Face:
