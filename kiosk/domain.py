@@ -7,7 +7,7 @@ system-wide monotonic clock, which eye and daemon share.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -127,6 +127,10 @@ class Face(Struct, frozen=True):
         return float(((rx - lx) ** 2 + (ry - ly) ** 2) ** 0.5)
 
 
+Masking = Literal["unknown", "none", "on_chin", "mouth_only", "worn", "other_cover"]
+"""How a mask is worn; `other_cover`: mouth or nose are covered, not by a mask; `unknown`: not looked for, or not to be told."""
+
+
 class QualityReport(Struct, frozen=True):
     """What is wrong with a picture of a face, and how good it is.
 
@@ -138,6 +142,7 @@ class QualityReport(Struct, frozen=True):
     measures: dict[str, Measure]
     defects: tuple[Slug, ...]
     grade: Annotated[int, Meta(ge=0, le=4)]
+    mask: Masking = "unknown"
 
     @property
     def usable(self) -> bool:

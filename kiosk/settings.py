@@ -133,6 +133,10 @@ class CameraSettings(Section):
 class QualitySettings(Section):
     """When a face is good enough to be looked at; a looser gate costs wrong answers and cloud calls."""
 
+    level: Annotated[int, Field(ge=0, le=4)] = 2
+    """The grade a picture must reach, as the vendor's QualityControl: at 1 eyes, nose or mouth are covered; 4 is flawless."""
+    mask: Literal["allowed", "refused", "required"] = "allowed"
+    """Whether people may wear a mask; where they may, it does not count as a covered mouth and nose."""
     min_face_side: Annotated[int, Field(ge=64, le=2000)] = 64
     """Pixels; 64 is the vendor's floor."""
     min_inter_eye: Annotated[float, Field(ge=20, le=500)] = 40.0
@@ -149,6 +153,35 @@ class QualitySettings(Section):
     """Degrees up or down."""
     max_roll: Annotated[float, Field(gt=0, le=180)] = 30.0
     """Degrees to either shoulder."""
+    min_eyes_open: Annotated[float, Field(ge=0, le=100)] = 30.0
+    """0–100, of the eye that is closed most; a closed one has about 30."""
+    min_uniformity: Annotated[float, Field(ge=0, le=100)] = 15.0
+    """0–100: how much the light on the two halves of the face has in common."""
+    min_dynamic_range: Annotated[float, Field(ge=0, le=100)] = 60.0
+    """0–100: 12.5 for each bit of the brightness's entropy; fog, backlight and a dirty lens lower it."""
+    max_head: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Of the picture's height: a face that fills more is too near."""
+
+
+class EnrolmentSettings(QualitySettings):
+    """The same for photos that are to be enrolled, stricter: a bad reference costs every day."""
+
+    level: Annotated[int, Field(ge=0, le=4)] = 3
+    """As the vendor advises for libraries: no more than two things less than perfect, none of them eyes, nose or mouth."""
+    min_inter_eye: Annotated[float, Field(ge=20, le=500)] = 70.0
+    """Pixels, where OFIQ's InterEyeDistance is 50 of 100."""
+    min_sharpness: Annotated[float, Field(ge=0, le=100)] = 60.0
+    """0–100; at 60 and below the vendor calls a picture blurry."""
+    max_yaw: Annotated[float, Field(gt=0, le=90)] = 20.0
+    """Degrees to either side; the vendor advises 10."""
+    max_pitch: Annotated[float, Field(gt=0, le=90)] = 20.0
+    """Degrees up or down; the vendor advises 10."""
+    max_roll: Annotated[float, Field(gt=0, le=180)] = 20.0
+    """Degrees to either shoulder, as the vendor advises."""
+    min_eyes_open: Annotated[float, Field(ge=0, le=100)] = 50.0
+    """0–100, of the eye that is closed most."""
+    min_uniformity: Annotated[float, Field(ge=0, le=100)] = 25.0
+    """0–100: how much the light on the two halves of the face has in common."""
 
 
 class PresentationSettings(Section):
@@ -407,6 +440,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     cameras: dict[Identifier, CameraSettings] = {"front": CameraSettings()}
     quality: QualitySettings = QualitySettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
     presentation: PresentationSettings = PresentationSettings()
     eye: EyeSettings = EyeSettings()
     tencent_legacy: TencentLegacySettings = TencentLegacySettings()

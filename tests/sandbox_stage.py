@@ -102,6 +102,9 @@ class Eye:
                 "InterEyeDistance": 50.0,
                 "HeadPoseYaw": 90.0,
                 "HeadPosePitch": -1.0,
+                "Score": 71.0,
+                "CompletenessEye": 95.0,
+                "CompletenessChin": -1.0,
             }
             report = QualityReport(measures, (), self.grades.get(name, 4))
         embed = wish.embed == "all" or (wish.embed == "largest" and largest)

@@ -6,14 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain import Box, Face, FivePoints, Pose
-from kiosk.settings import QualitySettings
+from kiosk.domain import Box, Face, FivePoints, Masking, Pose
+from kiosk.settings import EnrolmentSettings, QualitySettings
 from kiosk.slugs import ADVICE
-from kiosk.vision.quality import NOT_ASSESSED, Signals, geometry_holds, grade, worth
+from kiosk.vision.measures import NOT_ASSESSED, OCCLUDED, Cover, Exposure, Signals
+from kiosk.vision.quality import geometry_holds, grade, level, worth
 
 SETTINGS = QualitySettings()
 FRAME = (1280, 720)
 LEVEL = Pose(0, 0, 0)
+FREE = Cover(100, 100, 100, 100, 100, 100)
+EVEN = Exposure(0.0, 0.0, 7.0, 0.8)
+AWAKE = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.2, "jawOpen": 0.05}
+MASKED = Cover(100, 100, 10, 50, 0, 0)
 
 
 def points(box: Box) -> FivePoints:
@@ -35,9 +40,15 @@ def signals(
     luma: float | None = 120.0,
     detail: float | None = 4.0,
     at: FivePoints | None = None,
+    exposure: Exposure | None = EVEN,
+    cover: Cover = FREE,
+    mask: Masking = "none",
+    blink: float = 0.2,
 ) -> Signals:
     box = box or Box(500, 200, 160, 200)
-    return Signals(Face(box=box, score=0.95, points=at or points(box), pose=pose), FRAME, luma, detail)
+    shapes = {**AWAKE, "eyeBlinkRight": blink}
+    face = Face(box=box, score=0.95, points=at or points(box), pose=pose, blendshapes=shapes)
+    return Signals(face, FRAME, luma, detail, exposure, cover, mask)
 
 
 def test_a_good_face_has_grade_4_and_every_measure() -> None:
@@ -45,7 +56,11 @@ def test_a_good_face_has_grade_4_and_every_measure() -> None:
     assert report.usable
     assert report.grade == 4
     assert set(report.measures) == {
-        "Sharpness", "Brightness", "InterEyeDistance", "HeadPoseYaw", "HeadPosePitch", "HeadPoseRoll", "HeadSize",
+        "Sharpness", "Brightness", "LuminanceMean", "IlluminationUniformity", "UnderExposurePrevention", "OverExposurePrevention",
+        "DynamicRange", "SingleFacePresent", "InterEyeDistance", "HeadPoseYaw", "HeadPosePitch", "HeadPoseRoll", "HeadSize",
+        "LeftwardCropOfTheFaceImage", "RightwardCropOfTheFaceImage", "MarginAboveOfTheFaceImage", "MarginBelowOfTheFaceImage",
+        "EyesOpen", "MouthClosed", "EyesVisible", "MouthOcclusionPrevention", "FaceOcclusionPrevention", "Score",
+        *(f"Completeness{part}" for part in OCCLUDED),
     }  # fmt: skip
     assert all(0 <= value <= 100 for value in report.measures.values())
 
@@ -68,6 +83,15 @@ def test_a_good_face_has_grade_4_and_every_measure() -> None:
         (signals(luma=174), "too_bright"),
         (signals(detail=1.2), "blurred"),
         (signals(detail=0.0), "blurred"),
+        (signals(Box(400, 20, 500, 655)), "too_near"),
+        (signals(exposure=Exposure(0.0, 0.0, 7.0, 0.1)), "uneven_light"),
+        (signals(exposure=Exposure(0.0, 0.0, 4.0, 0.8)), "low_contrast"),
+        (signals(blink=0.75), "eyes_closed"),
+        (signals(cover=Cover(100, 80, 100, 100, 100, 100)), "eyes_covered"),
+        (signals(cover=Cover(100, 100, 60, 100, 100, 100)), "nose_covered"),
+        (signals(cover=Cover(100, 100, 100, 100, 50, 100)), "mouth_covered"),
+        (signals(cover=MASKED, mask="other_cover"), "face_covered"),
+        (signals(cover=MASKED, mask="unknown"), "face_covered"),
         (signals(pose=None), "landmarks_missing"),
         (signals(luma=None), "landmarks_missing"),
         (signals(detail=None), "landmarks_missing"),
@@ -89,6 +113,12 @@ def test_each_defect_is_found(bad: Signals, defect: str) -> None:
         signals(luma=103),
         signals(luma=166),
         signals(detail=1.45),
+        signals(blink=0.69),
+        signals(cover=Cover(81, 81, 61, 71, 51, 71)),
+        signals(cover=Cover(80, 100, 100, 70, 100, 70)),
+        signals(cover=MASKED, mask="worn"),
+        signals(cover=MASKED, mask="mouth_only"),
+        signals(cover=Cover(), mask="unknown"),
     ],
 )
 def test_what_is_just_good_enough_passes(fair: Signals) -> None:
@@ -101,7 +131,7 @@ def test_the_grade_follows_sharpness(detail: float, level: int) -> None:
 
 
 def test_a_looser_gate_lets_through_what_the_vendor_calls_level_1_and_3() -> None:
-    loose = QualitySettings(min_sharpness=0, min_brightness=0, max_brightness=100)
+    loose = QualitySettings(level=0, min_sharpness=0, min_brightness=0, max_brightness=100)
     assert grade(signals(detail=1.0), loose).grade == 1
     assert grade(signals(luma=41), loose).grade == 3
     assert grade(signals(luma=200), loose).grade == 3
@@ -130,8 +160,77 @@ def test_the_better_of_two_pictures_of_one_person() -> None:
     assert worth(best) > worth(turned) > worth(soft) > worth(blurred)
 
 
+@pytest.mark.parametrize(
+    ("cover", "mask", "reached"),
+    [
+        (FREE, "none", 4),
+        (Cover(80, 100, 100, 100, 100, 100), "none", 3),
+        (Cover(80, 100, 100, 70, 100, 100), "none", 3),
+        (Cover(80, 100, 100, 70, 100, 70), "none", 2),
+        (Cover(100, 80, 100, 100, 100, 100), "none", 1),
+        (MASKED, "worn", 3),
+        (MASKED, "other_cover", 1),
+        (Cover(99, 99, 99, 52, 99, 47), "worn", 3),
+        (Cover(-1, 100, 100, 100, 100, 100), "none", 3),
+        (Cover(), "unknown", 2),
+    ],
+)
+def test_the_level_follows_the_vendors_text(cover: Cover, mask: Masking, reached: int) -> None:
+    lax = QualitySettings(level=0)
+    report = grade(signals(cover=cover, mask=mask), lax)
+    assert (report.grade, report.mask) == (reached, mask)
+    assert level(report.measures, mask, lax) == reached
+    for asked in range(5):
+        assert grade(signals(cover=cover, mask=mask), QualitySettings(level=asked)).usable == (reached >= asked)
+
+
+@pytest.mark.parametrize(
+    ("cover", "defects"),
+    [
+        (Cover(80, 100, 100, 100, 100, 100), ("brows_covered",)),
+        (Cover(100, 100, 100, 70, 100, 70), ("cheeks_covered", "chin_covered")),
+        (Cover(80, 100, 100, 70, 100, 70), ("face_covered",)),
+        (Cover(-1, 100, 100, 100, 100, 100), ("parts_unseen",)),
+    ],
+)
+def test_what_keeps_a_picture_under_its_level_is_named(cover: Cover, defects: tuple[str, ...]) -> None:
+    assert grade(signals(cover=cover), QualitySettings(level=4)).defects == defects
+
+
+@pytest.mark.parametrize(
+    ("rule", "mask", "defects"),
+    [
+        ("allowed", "worn", ()),
+        ("refused", "worn", ("mask_on", "face_covered")),
+        ("refused", "none", ()),
+        ("required", "worn", ()),
+        ("required", "mouth_only", ("mask_off",)),
+        ("required", "none", ("mask_off",)),
+        ("required", "unknown", ("mask_off",)),
+    ],
+)
+def test_masks_are_allowed_refused_or_required(rule: str, mask: Masking, defects: tuple[str, ...]) -> None:
+    cover = MASKED if mask in {"worn", "mouth_only"} else FREE
+    assert grade(signals(cover=cover, mask=mask), QualitySettings.model_validate({"mask": rule})).defects == defects
+
+
+def test_what_a_network_says_of_eyes_behind_dark_glasses_is_not_repeated() -> None:
+    assert grade(signals(cover=Cover(100, 0, 100, 100, 100, 100), blink=0.9), SETTINGS).defects == ("eyes_covered",)
+
+
+def test_enrolment_asks_for_more_than_the_door_in_nothing_for_less() -> None:
+    strict = EnrolmentSettings()
+    for name in ("level", "min_face_side", "min_inter_eye", "min_sharpness", "min_brightness", "min_eyes_open", "min_uniformity"):
+        assert getattr(strict, name) >= getattr(SETTINGS, name)
+    for name in ("max_yaw", "max_pitch", "max_roll", "max_brightness", "max_head"):
+        assert getattr(strict, name) <= getattr(SETTINGS, name)
+
+
 angles = st.floats(-180, 180)
 numbers = st.floats(0, 255) | st.none()
+completeness = st.just(NOT_ASSESSED) | st.floats(0, 100)
+shares = st.floats(0, 1)
+masks: tuple[Masking, ...] = ("unknown", "none", "on_chin", "mouth_only", "worn", "other_cover")
 
 
 @given(
@@ -139,18 +238,42 @@ numbers = st.floats(0, 255) | st.none()
     pose=st.none() | st.builds(Pose, angles, angles, angles),
     luma=numbers,
     detail=numbers,
+    exposure=st.none() | st.builds(Exposure, shares, shares, st.floats(0, 8), shares),
+    cover=st.builds(Cover, *[completeness] * 6),
+    mask=st.sampled_from(masks),
+    blink=shares,
+    asked=st.builds(QualitySettings, level=st.integers(0, 4), mask=st.sampled_from(("allowed", "refused", "required"))),
 )
-def test_every_report_keeps_the_contract(box: Box, pose: Pose | None, luma: float | None, detail: float | None) -> None:
-    measured = signals(box, pose, luma=luma, detail=detail)
-    report = grade(measured, SETTINGS)
+def test_every_report_keeps_the_contract(
+    box: Box,
+    pose: Pose | None,
+    luma: float | None,
+    detail: float | None,
+    exposure: Exposure | None,
+    cover: Cover,
+    mask: Masking,
+    blink: float,
+    asked: QualitySettings,
+) -> None:
+    measured = signals(box, pose, luma=luma, detail=detail, exposure=exposure, cover=cover, mask=mask, blink=blink)
+    report = grade(measured, asked)
+    assert report == grade(measured, asked)
     assert report.usable == (report.grade > 0)
     assert all(value == NOT_ASSESSED or 0 <= value <= 100 for value in report.measures.values())
     assert list(report.defects) == sorted(set(report.defects), key=ADVICE.index)
     if report.usable:
-        assert NOT_ASSESSED not in report.measures.values()
-        assert geometry_holds(measured.face, FRAME, SETTINGS)
+        assert report.grade >= asked.level
+        assert geometry_holds(measured.face, FRAME, asked)
         assert pose is not None
-        assert abs(pose.yaw) <= SETTINGS.max_yaw
+        assert abs(pose.yaw) <= asked.max_yaw
+        assert mask == "worn" or asked.mask != "required"
+
+
+@given(st.lists(st.floats(0, 100), min_size=6, max_size=6), st.integers(0, 5), st.floats(0, 100))
+def test_covering_more_never_raises_the_level(parts: list[float], which: int, less: float) -> None:
+    lax = QualitySettings(level=0)
+    worse = [min(value, less) if number == which else value for number, value in enumerate(parts)]
+    assert grade(signals(cover=Cover(*worse)), lax).grade <= grade(signals(cover=Cover(*parts)), lax).grade
 
 
 @given(st.lists(st.floats(0, 300), min_size=2, max_size=20).map(sorted))

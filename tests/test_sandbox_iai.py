@@ -235,7 +235,8 @@ async def test_detect() -> None:
         attributes, quality = face.FaceAttributesInfo, face.FaceQualityInfo
         assert (attributes.Yaw, attributes.Pitch, attributes.Roll, attributes.Expression) == (30, -3, 4, 60)
         assert (attributes.EyeOpen, attributes.Mask, attributes.Hair) == (False, False, None)
-        assert (quality.Score, quality.Sharpness, quality.Brightness, quality.Completeness) == (71, 72, 55, None)
+        assert (quality.Score, quality.Sharpness, quality.Brightness) == (71, 72, 55)
+        assert (quality.Completeness.Eye, quality.Completeness.Chin) == (95, None)
         plain = (await ask("DetectFace", Image=picture, MinFaceSize=20)).FaceInfos
         assert len(plain) == 1
         assert (plain[0].FaceAttributesInfo.Yaw, plain[0].FaceQualityInfo.Completeness.Chin) == (0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import cv2
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from kiosk.vision.pixels import Image
 
-Shape = Literal["high", "middle", "low"]
+Shape = Literal["high", "middle", "low", "chin"]
 Pixels = NDArray[np.floating]
 Light = NDArray[np.float32]
 
 SHAPES: tuple[Shape, ...] = ("high", "high", "middle", "middle", "low")
-"""As often as they are drawn: up to the bridge of the nose, to its tip, and over mouth and chin alone."""
+"""As often as they are drawn: up to the bridge of the nose, to its tip, and over mouth and chin alone; `chin` where asked for."""
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "white": (235, 238, 238),
     "blue": (215, 185, 140),
@@ -37,28 +37,30 @@ _EDGES: Mapping[Shape, tuple[int, ...]] = {
     "high": (447, 346, 349, 197, 120, 117, 227),
     "middle": (352, 280, 279, 4, 49, 50, 123),
     "low": (435, 436, 391, 164, 165, 216, 215),
+    "chin": (434, 432, 406, 18, 182, 212, 214),
 }
 _CHEEKS = (50, 280, 101, 330, 205, 425)
 _RIGHT_EAR, _LEFT_EAR, _CHIN_TIP, _BRIDGE, _NOSE_TIP, _LIP = 234, 454, 152, 6, 4, 164
+_HANGING: tuple[Shape, ...] = ("low", "chin")
 _LOOPS = ((127, 132), (356, 361))
 OVERHANG = 0.04
 """How far a mask stands out beyond the jaw, as a share of the way from the upper lip."""
 
 
-def draw(image: Image, points: Pixels, seed: int) -> Image:
-    """The picture with a mask on the face, of a shape and texture that `seed` chooses.
+def draw(image: Image, points: Pixels, seed: int, shapes: Sequence[Shape] = SHAPES, textures: Sequence[str] = TEXTURES) -> Image:
+    """The picture with a mask on the face, of a shape and texture that `seed` chooses among those given.
 
     `points`: MediaPipe's 478 landmarks as x, y in pixels of the picture. The mask takes the light that falls on the face.
     """
     dice = np.random.default_rng(seed)
-    shape, texture = SHAPES[dice.integers(len(SHAPES))], TEXTURES[dice.integers(len(TEXTURES))]
+    shape, texture = shapes[int(dice.integers(len(shapes)))], textures[int(dice.integers(len(textures)))]
     width = float(np.linalg.norm(points[_LEFT_EAR] - points[_RIGHT_EAR]))
     cover = np.zeros(image.shape[:2], np.uint8)
     cv2.fillPoly(cover, [np.round(_outline(points, shape) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     share = cv2.GaussianBlur(cover, (0, 0), max(0.6, width / 150))[..., None] / 255
     cloth = _cloth(image, points, texture, dice) * _shade(image, points, width, cover, pleated=texture in PLEATED)[..., None]
     worn = np.clip(image * (1 - share) + np.clip(cloth, 0, 255) * share, 0, 255).astype(np.uint8)
-    if shape != "low":
+    if shape not in _HANGING:
         for ear, jaw in _LOOPS:
             begin, end = points[ear].astype(int).tolist(), points[jaw].astype(int).tolist()
             cv2.line(
@@ -68,7 +70,7 @@ def draw(image: Image, points: Pixels, seed: int) -> Image:
 
 
 def _outline(points: Pixels, shape: Shape) -> Pixels:
-    jaw = points[list(_CHIN if shape == "low" else _JAW)]
+    jaw = points[list(_CHIN if shape in _HANGING else _JAW)]
     return np.concatenate((jaw + (jaw - points[_LIP]) * OVERHANG, points[list(_EDGES[shape])]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +18,20 @@ from kiosk.vision import landmarks, models
 from kiosk.vision.embedding import Embedder
 from kiosk.vision.finder import Finder
 from kiosk.vision.landmarks import Landmarker, Landmarks
-from kiosk.vision.mask import MaskClassifier
+from kiosk.vision.light import exposure
+from kiosk.vision.mask import UNKNOWN, MaskClassifier
+from kiosk.vision.measures import Signals
+from kiosk.vision.occlusion import cover_of, how_masked, may_be_masked
 from kiosk.vision.pixels import Image
-from kiosk.vision.quality import Signals, geometry_holds, grade
+from kiosk.vision.quality import geometry_holds, grade
 from kiosk.vision.sharpness import measure
 
 MOST_FACES = 20
 """Faces of one picture that are looked at; the largest ones."""
+
+
+_ABOUT_COVERS = frozenset({"eyes_closed", "mask_off", "parts_unseen"})
+"""What may turn out otherwise once the face's covers have been looked at."""
 
 
 class Stopwatch:
@@ -52,7 +59,7 @@ class Networks(NamedTuple):
     masks: MaskClassifier | None
 
 
-def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, embed: bool, mask: bool) -> Networks:
+def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, embed: bool, mask: bool = False) -> Networks:
     """Loads the models side by side. Raises CameraError `model_missing`, `model_invalid` or `system_incomplete`."""
     cv2.setNumThreads(eye.threads)
     # Before the threads begin: where two of them make msgspec look at the same new types at once, it crashes.
@@ -81,11 +88,22 @@ class Assessed(NamedTuple):
 class Assessor:
     """Looks more closely only at faces for which it can change the answer. Threads: one at a time."""
 
-    def __init__(self, networks: Networks, settings: QualitySettings, closely: int = MOST_FACES) -> None:
-        """`closely`: at most so many faces of a picture, the largest, are measured and get landmarks."""
+    def __init__(
+        self,
+        networks: Networks,
+        settings: QualitySettings,
+        closely: int = MOST_FACES,
+        masks: Callable[[], MaskClassifier | None] | None = None,
+    ) -> None:
+        """`closely`: at most so many faces of a picture, the largest, are measured and get landmarks.
+
+        `masks` is called when a face may wear one; by default it gives the networks' own classifier. Without one, a covered mouth
+        is never known to be under a mask.
+        """
         self._networks = networks
         self._settings = settings
         self._closely = closely
+        self._masks = masks or (lambda: networks.masks)
         self.watch = Stopwatch()
 
     def assess(self, image: Image) -> list[tuple[Face, QualityReport]]:
@@ -93,25 +111,49 @@ class Assessor:
         self.watch.reset()
         with self.watch.stage("find"):
             faces = self._networks.finder.find(image)[:MOST_FACES]
-        return [self.grade(image, face, number < self._closely)[:2] for number, face in enumerate(faces)]
+        return [self.grade(image, face, n < self._closely, others(faces, n))[:2] for n, face in enumerate(faces)]
 
-    def grade(self, image: Image, face: Face, closely: bool = True) -> Assessed:
-        """How good the picture of one face is."""
+    def closely(self, image: Image, face: Face) -> Assessed:
+        """All that can be known of one face, whatever its defects: for whoever wants figures rather than an answer."""
+        light, (face, found) = self._light(image, face), self.locate(image, face)
+        signals = self._covered(image, msgspec.structs.replace(light, face=face), found)
+        return Assessed(face, grade(signals, self._settings), found)
+
+    def grade(self, image: Image, face: Face, closely: bool = True, second: float = 0.0) -> Assessed:
+        """How good the picture of one face is. `second`: area of the largest other face in parts of this one's."""
         frame = image.shape[1], image.shape[0]
         if not closely or not geometry_holds(face, frame, self._settings):
-            return Assessed(face, grade(Signals(face, frame), self._settings))
-        with self.watch.stage("quality"):
-            light = measure(image, face.box)
-            signals = Signals(face, frame, *(light or (None, None)))
-            report = grade(signals, self._settings)
+            return Assessed(face, grade(Signals(face, frame, second=second), self._settings))
+        signals = msgspec.structs.replace(self._light(image, face), second=second)
+        report = grade(signals, self._settings)
         if report.defects != ("landmarks_missing",):
             # Too dark or blurred: no pose can make this picture usable.
             return Assessed(face, report)
         face, found = self.locate(image, face)
         if found is None:
             return Assessed(face, report)
+        signals = msgspec.structs.replace(signals, face=face)
+        report = grade(signals, self._settings)
+        if report.defects and not set(report.defects) & _ABOUT_COVERS:
+            return Assessed(face, report, found)
+        return Assessed(face, grade(self._covered(image, signals, found), self._settings), found)
+
+    def _light(self, image: Image, face: Face) -> Signals:
         with self.watch.stage("quality"):
-            return Assessed(face, grade(msgspec.structs.replace(signals, face=face), self._settings), found)
+            luma, detail = measure(image, face.box) or (None, None)
+            frame = image.shape[1], image.shape[0]
+            return Signals(face, frame, luma, detail, exposure(image, face.box))
+
+    def _covered(self, image: Image, signals: Signals, found: Landmarks | None) -> Signals:
+        if found is None:
+            return signals
+        with self.watch.stage("quality"):
+            cover = cover_of(image, found.points)
+        worn = UNKNOWN
+        if may_be_masked(cover) and (masks := self._masks()) is not None:
+            with self.watch.stage("mask"):
+                worn = masks.worn(image, signals.face.box)
+        return msgspec.structs.replace(signals, cover=cover, mask=how_masked(cover, worn))
 
     def locate(self, image: Image, face: Face) -> tuple[Face, Landmarks | None]:
         """The face with pose and blendshapes, and its landmarks; as it was, and None, where no landmarks are found."""
@@ -120,3 +162,8 @@ class Assessor:
         if found is None:
             return face, None
         return msgspec.structs.replace(face, pose=found.pose, blendshapes=found.blendshapes), found
+
+
+def others(faces: Sequence[Face], number: int) -> float:
+    """Area of the largest of the other faces in parts of that of face `number`; 0 where it is alone."""
+    return max((face.box.area / faces[number].box.area for n, face in enumerate(faces) if n != number), default=0.0)

@@ -56,7 +56,7 @@ class PhotoReader:
         """Raises CameraError `model_missing` or `model_invalid`."""
         self._models_dir = models_dir
         self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True, mask=False)
-        self._assessor = Assessor(self._networks, quality)
+        self._assessor = Assessor(self._networks, quality, masks=lambda: self._masks)
 
     def read(self, photo: bytes, wish: Wish = USUAL) -> AnalysedPhoto:
         """The photo's faces, the MOST_FACES largest, with what is wished of them; none is no error.
@@ -65,7 +65,7 @@ class PhotoReader:
         that its faces stand upright, whether or not some were found as it was. `landmarks`: whatever the quality.
 
         Raises PhotoRejected: `image_format_unknown`, `image_too_large`, `image_too_small`, `image_decode_failed`;
-        CameraError `model_missing` or `model_invalid` at the first wish for masks.
+        CameraError `model_missing` or `model_invalid` at the first wish for masks and the first face that may wear one.
         """
         header = read_header(photo)
         image = decode(photo, header)

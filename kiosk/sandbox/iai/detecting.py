@@ -1,7 +1,7 @@
 """Where the faces of a picture are, how good they are, and where their parts lie.
 
-The eye knows pose, smile, open eyes and mouth, a mask, sharpness and brightness. What it does not know is null where the
-vendor's types allow it, else the zero that the vendor sends for what was not asked.
+The eye knows pose, smile, open eyes and mouth, a mask, covered parts, sharpness and brightness. What it does not know is null
+where the vendor's types allow it, else the zero that the vendor sends for what was not asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from kiosk.sandbox.refusals import Refused
 _MOST_ANALYSED = 10
 _MOST_ATTRIBUTES, _MOST_QUALITIES = 5, 30
 """Faces, the largest, whose attributes and quality are given; those of the others are zeros."""
-_SCORED_BY = ("Sharpness", "InterEyeDistance", "HeadPoseYaw", "HeadPosePitch")
+_PARTS = ("Eyebrow", "Eye", "Nose", "Cheek", "Mouth", "Chin")
+_MASKS = {"none": 0, "on_chin": 2, "mouth_only": 3, "worn": 4}
+"""How a mask is worn, by the vendor's numbers."""
 _ATTRIBUTES = frozenset(
     {
         *("none", "age", "beauty", "emotion", "eye", "eyebrow", "gender", "hair", "hat", "headpose", "mask", "mouth"),
@@ -133,20 +135,12 @@ def _attributes(face: AnalysedFace | None) -> Answer:
 
 def _quality(face: AnalysedFace | None) -> Answer:
     measures = face.quality.measures if face else {}
-    parts = ("Eyebrow", "Eye", "Nose", "Cheek", "Mouth", "Chin")
     return {
-        "Score": _rounded(_overall(face)) if face else 0,
+        "Score": _rounded(measures.get("Score")) if face else 0,
         "Sharpness": _rounded(measures.get("Sharpness")) if face else 0,
         "Brightness": _rounded(measures.get("Brightness")) if face else 0,
-        "Completeness": None if face else dict.fromkeys(parts, 0),
+        "Completeness": {part: _rounded(measures.get(f"Completeness{part}")) if face else 0 for part in _PARTS},
     }
-
-
-def _overall(face: AnalysedFace) -> float | None:
-    """The mean of what makes a picture worth having; None where none of it was measured."""
-    found = [face.quality.measures.get(name, -1.0) for name in _SCORED_BY]
-    measured = [value for value in found if value >= 0]
-    return sum(measured) / len(measured) if measured else None
 
 
 def _rounded(measure: float | None) -> int | None:
@@ -213,10 +207,11 @@ def _eye(face: AnalysedFace) -> Answer:
 
 
 def _mask(face: AnalysedFace) -> Answer:
-    """The vendor has 0 for none and 4 for one worn rightly; in between the eye cannot tell."""
+    """Where the covered parts do not say how it is worn, the classifier says whether: 4 or 0."""
     if face.mask < 0:
         return _NOTHING
-    return {"Type": 4 if face.mask >= WORN else 0, "Probability": round(max(face.mask, 1 - face.mask), 4)}
+    kind = _MASKS.get(face.quality.mask, 4 if face.mask >= WORN else 0)
+    return {"Type": kind, "Probability": round(max(face.mask, 1 - face.mask), 4)}
 
 
 def _item(share: float) -> Answer:
