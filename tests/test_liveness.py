@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kiosk import slugs
+from kiosk.bench import attacks
+from kiosk.bench.liveness import wilson
 from kiosk.domain import Box, Pose
 from kiosk.settings import LivenessPolicy, LivenessSettings, Task
-from kiosk.vision.challenge import FORWARD, Challenge, is_neutral, order
+from kiosk.vision import landmarks, models
+from kiosk.vision.antispoof import BORDER, AntiSpoof, border, surroundings
+from kiosk.vision.challenge import FORWARD, TURN, Challenge, is_neutral, order
+from kiosk.vision.finder import Finder
 from kiosk.vision.liveness import LivenessJudge, LiveSample
+from kiosk.vision.pixels import Image
 
 BOX = Box(500, 200, 200, 240)
 STEP = 0.1
@@ -33,7 +43,7 @@ MOVES: dict[Task, tuple[Pose, dict[str, float]]] = {
 
 def sample(at: float, task: Task | None = None, *, live: float = 0.9, likeness: float | None = 0.8, box: Box = BOX) -> LiveSample:
     pose, shapes = MOVES[task] if task else (Pose(0, 0, 0), OPEN)
-    return LiveSample(at, box, live, pose, shapes, fingerprint=str(at).encode(), likeness=likeness)
+    return LiveSample(at, box, live, pose=pose, blendshapes=shapes, fingerprint=str(at).encode(), likeness=likeness)
 
 
 def obey(prompt: str | None) -> Task | None:
@@ -271,3 +281,115 @@ def test_no_movement_makes_an_attack_alive() -> None:
 def test_half_of_the_votes_make_a_suspicion_an_attack(strength: float, state: str) -> None:
     judge = shown(LivenessJudge(SETTINGS), [0.9] * 5, suspicion=strength)
     assert judge.state().state == state
+
+
+@pytest.fixture(scope="module")
+def finder(models_dir: Path) -> Finder:
+    return Finder(models.path(models_dir, "finder"), 320)
+
+
+@pytest.fixture(scope="module")
+def network(models_dir: Path) -> AntiSpoof:
+    return AntiSpoof(models.path(models_dir, "antispoof"))
+
+
+Present = Callable[[str, str], LivenessJudge]
+
+
+@pytest.fixture(scope="module")
+def present(finder: Finder, network: AntiSpoof, people: Path) -> Present:
+    """Six frames of a person's portrait, presented alive or as an attack, before a judge that only looks."""
+
+    def judge(person: str, species: str) -> LivenessJudge:
+        photo = portrait(people, person)
+        frames = {**attacks.SPECIES, "live": attacks.live}[species](
+            photo, finder.find(photo)[0].box, np.random.default_rng(zlib.crc32(person.encode())), 6
+        )
+        judge = LivenessJudge(SETTINGS)
+        for number, image in enumerate(frames):
+            judge.look(network.sample(image, finder.find(image)[0], number * STEP))
+        return judge
+
+    return judge
+
+
+def portrait(people: Path, person: str) -> Image:
+    return np.asarray(cv2.imread(str(people / person / "assets" / "studio_portrait.jpg")), np.uint8)
+
+
+@pytest.mark.parametrize("person", ["P002", "P003", "P006"])
+def test_a_portrait_looks_alive_and_simulated_prints_and_screens_of_it_do_not(present: Present, person: str) -> None:
+    assert present(person, "live").state().state == "live"
+    for species, causes in (
+        ("print flat", {"print_suspected", "screen_suspected", BORDER}),
+        ("phone replay", {"print_suspected", "screen_suspected", BORDER}),
+        ("tablet replay", {"print_suspected", "screen_suspected", BORDER}),
+        ("static picture on loop", {"picture_static"}),
+    ):
+        told = present(person, species).state()
+        assert told.state == "attack", species
+        assert told.cause in causes
+
+
+def test_the_network_sees_the_frame_in_blue_green_red(network: AntiSpoof, finder: Finder, people: Path) -> None:
+    """A print is told by its colours; with red and blue exchanged the network answers otherwise."""
+    photo = portrait(people, "P002")
+    image = next(attacks.live(photo, finder.find(photo)[0].box, np.random.default_rng(2), 1))
+    face = finder.find(image)[0]
+    told = network.sample(image, face, 1.0, likeness=0.5)
+    assert (told.live > 0.8, told.likeness, told.box) == (True, 0.5, face.box)
+    assert told.fingerprint == network.sample(image.copy(), face, 2.0).fingerprint
+    assert told.fingerprint != network.sample(np.asarray(255 - image, np.uint8), face, 2.0).fingerprint
+    assert network.sample(np.ascontiguousarray(image[..., ::-1]), face, 1.0).live != pytest.approx(told.live, abs=1e-4)
+
+
+def test_a_face_too_small_or_outside_is_not_told(network: AntiSpoof, finder: Finder, people: Path) -> None:
+    photo = portrait(people, "P002")
+    face = finder.find(photo)[0]
+    for box in (Box(100, 100, 40, 60), Box(-500, -500, 100, 100)):
+        assert network.sample(photo, type(face)(box, 0.9, face.points), 1.0).live == -1
+
+
+@given(
+    x=st.floats(-100, 1300),
+    y=st.floats(-100, 800),
+    width=st.floats(10, 900),
+    height=st.floats(10, 900),
+    frame=st.integers(1, 2000),
+)
+def test_what_the_network_sees_lies_inside_the_frame(x: float, y: float, width: float, height: float, frame: int) -> None:
+    seen = surroundings(Box(x, y, width, height), frame, 720)
+    assert seen.x >= -1e-6
+    assert seen.y >= -1e-6
+    assert seen.right <= frame + 1e-6
+    assert seen.bottom <= 720 + 1e-6
+
+
+def test_only_a_frame_on_all_four_sides_is_a_border() -> None:
+    face = Box(560, 260, 160, 200)
+    image = np.full((720, 1280, 3), 200, np.uint8)
+    assert border(image, face) == 0
+    image[140:560, 470:474] = image[140:560, 800:804] = 20
+    assert border(image, face) < 0.5
+    image[140:144, 470:804] = image[556:560, 470:804] = 20
+    assert border(image, face) == 1
+    assert border(image, Box(-900, -900, 100, 100)) == 0
+
+
+@pytest.mark.parametrize("person", ["P002", "P003", "P008"])
+def test_tilting_a_flat_picture_does_not_turn_its_head(models_dir: Path, finder: Finder, people: Path, person: str) -> None:
+    photo = cv2.resize(portrait(people, person), (1024, 1024), interpolation=cv2.INTER_AREA)
+    yaws = []
+    with landmarks.load(models.path(models_dir, "landmarks"), "litert", 1) as landmarker:
+        for degrees in (-50, -30, 0, 30, 50):
+            image = attacks.tilted(np.asarray(photo, np.uint8), degrees)
+            found = landmarker.locate(image, finder.find(image)[0].box)
+            assert found is not None
+            yaws.append(found.pose.yaw)
+    assert max(yaws) - min(yaws) < TURN
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(0, 0.0, 16.1), (10, 29.9, 70.1), (20, 83.9, 100.0)])
+def test_the_interval_of_a_share(count: int, low: float, high: float) -> None:
+    assert wilson(count, 20) == pytest.approx((low, high), abs=0.05)
+    assert wilson(0, 0) == (0, 100)

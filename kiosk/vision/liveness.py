@@ -89,12 +89,15 @@ class LivenessJudge:
             return
         # In whole numbers, as it is reported: what the journal says is what was compared.
         score = round(100 * statistics.median(sample.live for sample in self._votes))
-        cause = self._suspected() or ("spoof_suspected" if score <= self._settings.attack_below else "")
+        cause = self._suspected() or (self._likeliest() if score <= self._settings.attack_below else "")
         if cause:
             self._passive = Liveness(score, "attack", cause, self._frames)
         elif self._passive.state == "unchecked":
             told = score >= self._settings.live_from
             self._passive = Liveness(score, "live" if told else "doubt", "" if told else "liveness_doubtful", self._frames)
+
+    def _likeliest(self) -> str:
+        return Counter(sample.kind for sample in self._votes).most_common(1)[0][0]
 
     def _suspected(self) -> str:
         """The kind of attack that at least half of the votes look like; empty where there is none."""
