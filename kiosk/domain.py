@@ -185,12 +185,29 @@ class Told(Struct, frozen=True, tag="told"):
     slug: Slug
 
 
+class Liveness(Struct, frozen=True):
+    """Whether a living person was before the camera.
+
+    `score`: 0–100, −1 not told. `state`: `unchecked` where nobody looked, or not long enough. `cause`: slug of why it is no
+    plain `live`, or empty. `frames`: how many voted.
+    """
+
+    score: Measure
+    state: Literal["live", "attack", "doubt", "unchecked"]
+    cause: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_]{1,47})?$")]
+    frames: Count
+
+
+UNCHECKED = Liveness(-1, "unchecked", "", 0)
+
+
 class Shot(Struct, frozen=True, tag="shot"):
     """A probe to be recognised. `usable_at`: capture time of the presentation's first usable frame."""
 
     probe: Probe
     usable_at: float
     attempt: Annotated[int, Meta(ge=1, le=100)]
+    liveness: Liveness = UNCHECKED
 
 
 class Ended(Struct, frozen=True, tag="ended"):

@@ -236,6 +236,43 @@ class EyeSettings(Section):
     """Photos that may wait for a worker; one more is refused."""
 
 
+Task = Literal["blink", "turn_left", "turn_right", "nod", "open_mouth"]
+LivenessPolicy = Literal["off", "passive", "passive+challenge", "challenge"]
+
+
+class LivenessSettings(Section):
+    """How it is judged whether a living person stands there. No certified detection of presentation attacks."""
+
+    every: Annotated[float, Field(ge=0.02, le=1)] = 0.1
+    """Seconds between two looks at the same face, at least."""
+    votes: Annotated[int, Field(ge=3, le=50)] = 5
+    """Looks whose median decides."""
+    live_from: Score = 60.0
+    """0–100: a median from here on is alive."""
+    attack_below: Score = 20.0
+    """0–100: a median up to here is an attack; between the two it is doubtful."""
+    within: PositiveSeconds = 3.0
+    """Seconds for the votes; a face that gave too few by then is doubtful."""
+    tasks: Annotated[tuple[Task, ...], Field(min_length=2)] = ("blink", "turn_left", "turn_right", "nod", "open_mouth")
+    """What a challenge may ask for."""
+    asked: Annotated[int, Field(ge=1, le=5)] = 2
+    """How many of them one challenge asks for, in random order."""
+    task_within: PositiveSeconds = 5.0
+    """Seconds for each task, and for looking ahead before it."""
+    gap: PositiveSeconds = 0.6
+    """Seconds the face may be out of sight during a challenge."""
+    same_person: Annotated[float, Field(ge=0, le=1)] = 0.36
+    """Cosine to the first face; below it, somebody else took over. SFace's authors tell people apart by 0.363."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.attack_below >= self.live_from:
+            raise ValueError(f"attack_below {self.attack_below:g} must be less than live_from {self.live_from:g}")
+        if len(set(self.tasks)) < len(self.tasks) or self.asked > len(self.tasks):
+            raise ValueError(f"{self.asked} different tasks cannot be asked out of {', '.join(self.tasks)}")
+        return self
+
+
 class TencentSettings(Section):
     """What both of the vendor's hosts are told."""
 
@@ -360,6 +397,8 @@ class PortalSettings(Section):
     strategy: Literal["identify"] = "identify"
     cloud_consent: bool = False
     """Whether pictures of people about whom the gallery says nothing may be sent to the cloud. Of others the gallery decides."""
+    liveness: LivenessPolicy = "off"
+    """`passive`: by looking only; `passive+challenge`: asks for movements where looking leaves doubt; `challenge`: always."""
     verdict_ttl: PositiveSeconds = 1.5
     """Seconds after which a verdict is too late to open anything."""
     presence_within: PositiveSeconds = 0.6
@@ -442,6 +481,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     presentation: PresentationSettings = PresentationSettings()
+    liveness: LivenessSettings = LivenessSettings()
     eye: EyeSettings = EyeSettings()
     tencent_legacy: TencentLegacySettings = TencentLegacySettings()
     tencent_iai: TencentIaiSettings = TencentIaiSettings()

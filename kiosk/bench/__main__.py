@@ -12,6 +12,7 @@ from kiosk.bench import client as client_bench
 from kiosk.bench import door as door_bench
 from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
+from kiosk.bench import liveness as liveness_bench
 from kiosk.bench import on_device as on_device_bench
 from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench.report import Report
@@ -35,6 +36,7 @@ def choose(
         client()
         sandbox()
         on_device()
+        liveness()
 
 
 @app.command()
@@ -88,6 +90,16 @@ def on_device(
 ) -> None:
     """Searches on the device beside faiss and the memory's own speed; opening, changing and weighing a gallery."""
     on_device_bench.measure(_report, (persons, 3 * persons), rounds)
+
+
+@app.command()
+def liveness(
+    people: Annotated[Path | None, typer.Option(help="A folder with more photos to attack with.")] = None,
+    clip: Annotated[list[Path] | None, typer.Option(help="A film of a living person; may be given again.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames of each presentation.", min=5)] = 6,
+) -> None:
+    """Simulated attacks taken for people, by species, and people who are not. No certified test."""
+    liveness_bench.measure(_report, people, clip or (), frames)
 
 
 app()

@@ -1,7 +1,8 @@
 """Gets one archive of a package index onto the disk: found by the environment's own pip, never installed, never executed.
 
 pip is asked only for the address, so that whatever mirror, index or folder it is configured for
-is used; the bytes are downloaded here, resumed after a cut, and kept only if their SHA-256 is right.
+is used; likewise npm, where there is one. The bytes are downloaded here, resumed after a cut, and
+kept only if their SHA-256 is right.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -39,6 +41,9 @@ MAX_ARCHIVE = 200_000_000
 """Bytes; more than twice the largest archive in the manifest. A server may not fill the disk."""
 QUIET_SECONDS = 5.0
 """Where there is no terminal, a line of progress is written at most so often."""
+
+NPM_REGISTRY = "https://registry.npmjs.org"
+"""Where npm is not installed and no `npm_config_registry` is set."""
 
 Advance = Callable[[int, int | None], None]
 
@@ -106,6 +111,31 @@ def _last_error(stderr: bytes) -> str:
     lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (errors or lines or ["ended without a word"])[-1]
+
+
+def resolve_npm(package: str, version: str) -> str:
+    """Where the machine's npm registry keeps the archive of an unscoped package; needs no npm.
+
+    Raises ConfigurationError `fetch_failed` where npm is there and does not tell its registry.
+    """
+    lower = os.environ.get("npm_config_registry")  # noqa: SIM112 (npm takes both spellings)
+    registry = lower or os.environ.get("NPM_CONFIG_REGISTRY") or _ask_npm()
+    return f"{registry.rstrip('/')}/{package}/-/{package}-{version}.tgz"
+
+
+def _ask_npm() -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        return NPM_REGISTRY
+    try:
+        answer = subprocess.run(
+            [npm, "config", "get", "registry"], capture_output=True, timeout=READ_SECONDS, check=True, stdin=subprocess.DEVNULL
+        )
+    except subprocess.CalledProcessError as error:
+        raise ConfigurationError("fetch_failed", f"npm: {_last_error(error.stderr)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ConfigurationError("fetch_failed", f"npm gave no answer within {READ_SECONDS:.0f} s") from error
+    return answer.stdout.decode(errors="replace").strip()
 
 
 def download(url: str, target: Path, sha256: str, advance: Advance) -> None:

@@ -12,8 +12,10 @@ import hashlib
 import os
 import shutil
 import sys
+import tarfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from kiosk.vision.download import Progress
 
-Role = Literal["finder", "landmarks", "embedding", "mask"]
+Role = Literal["finder", "landmarks", "embedding", "mask", "antispoof"]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -38,12 +40,16 @@ PARTIAL = ".partial"
 
 
 class Carrier(Struct, frozen=True, forbid_unknown_fields=True):
-    """A package whose archive holds the model as `member`; `sha256` is the archive's."""
+    """A package whose archive holds the model as `member`; `sha256` is the archive's.
+
+    `registry`: the package index pip is set up for, or the registry npm is set up for.
+    """
 
     package: FileName
     version: FileName
     member: str
     sha256: Digest
+    registry: Literal["pip", "npm"] = "pip"
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
@@ -207,11 +213,14 @@ def _fetch_one(models_dir: Path, partial: Path, model: Model, progress: Progress
 
 
 def _fetch_from(carrier: Carrier, model: Model, target: Path, partial: Path, progress: Progress) -> None:
-    from kiosk.vision.download import download, resolve  # noqa: PLC0415 – the eye must not load an HTTP client
+    from kiosk.vision.download import download, resolve, resolve_npm  # noqa: PLC0415 – the eye must not load an HTTP client
 
     label = f"{model.role}: {carrier.package} {carrier.version}"
     progress(label, 0, None)
-    url = resolve(carrier.package, carrier.version, carrier.sha256)
+    if carrier.registry == "npm":
+        url = resolve_npm(carrier.package, carrier.version)
+    else:
+        url = resolve(carrier.package, carrier.version, carrier.sha256)
     archive = partial / f"{carrier.sha256}.archive"
     download(url, archive, carrier.sha256, lambda done, total: progress(label, done, total))
     try:
@@ -223,15 +232,30 @@ def _fetch_from(carrier: Carrier, model: Model, target: Path, partial: Path, pro
 def _extract(archive: Path, member: str, model: Model, target: Path, fresh: Path) -> None:
     """Moves the verified member to `target` in one step; reads nothing else of the archive."""
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, fresh.open("wb") as copy:
+        with _opened(archive, member) as source, fresh.open("wb") as copy:
             digest = _copy(source, copy, model.bytes)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
         fresh.unlink(missing_ok=True)
         raise ConfigurationError("fetch_failed", f"the archive has no readable member {member}") from error
     if digest != model.sha256:
         fresh.unlink()
         raise ConfigurationError("fetch_failed", f"{member} has SHA-256 {digest}, not {model.sha256}")
     fresh.replace(target)
+
+
+@contextmanager
+def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
+    """The member of a wheel or of an npm package (a gzipped tar). Raises KeyError where it is no file of the archive."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source:
+            yield source
+        return
+    with tarfile.open(archive, "r:gz") as package:
+        found = package.extractfile(member)
+        if found is None:
+            raise KeyError(member)
+        with found:
+            yield found
 
 
 def _copy(source: IO[bytes], copy: IO[bytes], expected: int) -> str:

@@ -1,0 +1,181 @@
+"""Attacks on a camera, simulated from pictures of faces: prints, screens, a cut-out. None was ever held before a real camera.
+
+Each function takes a photo of a person and gives the frames a camera might see of the attack made with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain import Box
+from kiosk.vision.pixels import Image, cut
+
+FRAME = (1280, 720)
+FACE = 0.3
+"""Height of the face as a share of the frame's."""
+_BACKDROP = (118, 124, 128)
+"""A grey wall, lit from above."""
+
+Floats = NDArray[np.floating[Any]]
+Dice = np.random.Generator
+
+
+def live(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The person of the photo themselves: the photo's own surroundings, a moving head, the camera's noise."""
+    factor = FACE * FRAME[1] / face.height
+    for shift in _wobble(dice, frames):
+        (x, y) = face.centre
+        matrix = np.array([[factor, 0, FRAME[0] / 2 - x * factor + shift[0]], [0, factor, FRAME[1] / 2 - y * factor + shift[1]]])
+        yield _seen(_warp(photo, matrix, FRAME, cv2.BORDER_REPLICATE), dice)
+
+
+def print_flat(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """A sheet with a white rim, held up and tilted a little."""
+    yield from _held(_paper(photo, face), face, dice, frames, tilt=0.12)
+
+
+def print_bent(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The same sheet rolled round an upright axis, darker towards its sides."""
+    yield from _held(_bent(_paper(photo, face)), face, dice, frames, tilt=0.06)
+
+
+def phone_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """A phone's screen: the head fills it, dark rim, pixels that beat with the camera's, a reflection."""
+    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, tilt=0.06, emits=True)
+
+
+def tablet_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """A larger screen, with shoulders and surroundings on it."""
+    yield from _held(_screen(photo, face, 0.9, dice), face, dice, frames, tilt=0.06, emits=True)
+
+
+def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """A printed head cut out along its outline, before the backdrop."""
+    sheet, alpha = _paper(photo, face, rim=0.0)
+    height, width = sheet.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    cv2.ellipse(mask, (width // 2, height // 2), (int(width * 0.34), int(height * 0.42)), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    yield from _held((sheet, alpha * (mask[..., None] / 255)), face, dice, frames, tilt=0.06)
+
+
+def static_loop(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """One picture fed in again and again in the camera's place."""
+    still = next(live(photo, face, dice, 1))
+    for _ in range(frames):
+        yield still.copy()
+
+
+Species = Callable[[Image, Box, Dice, int], Iterator[Image]]
+
+SPECIES: Mapping[str, Species] = {
+    "print flat": print_flat,
+    "print bent": print_bent,
+    "phone replay": phone_replay,
+    "tablet replay": tablet_replay,
+    "cut-out": cut_out,
+    "static picture on loop": static_loop,
+}
+
+
+def _paper(photo: Image, face: Box, rim: float = 0.05) -> tuple[Floats, Floats]:
+    """What a printer makes of it: fewer tones, ink that spreads, paper that is not quite white."""
+    picture = _portrait(photo, face, 0.7)
+    inked = cv2.GaussianBlur(picture, (0, 0), picture.shape[1] / 500)
+    toned = 255 * np.clip(inked / 255, 0, 1) ** 1.1 * 0.82 + 24
+    border = round(rim * picture.shape[1])
+    sheet = cv2.copyMakeBorder(toned, border, border, border, border, cv2.BORDER_CONSTANT, value=(228.0, 232.0, 232.0))
+    return np.asarray(sheet), np.ones((*sheet.shape[:2], 1))
+
+
+def _bent(sheet: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    picture, alpha = sheet
+    height, width = picture.shape[:2]
+    across = np.linspace(-1, 1, width)
+    reach = np.arcsin(np.clip(across * np.sin(1.0), -1, 1)) / 1.0
+    source = np.broadcast_to((reach + 1) / 2 * (width - 1), (height, width)).astype(np.float32)
+    rise = 0.02 * height * (1 - across**2)
+    down = (np.arange(height)[:, None] + rise[None, :]).astype(np.float32)
+    bent = cv2.remap(picture.astype(np.float32), source, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return bent * (0.65 + 0.35 * np.sqrt(1 - (0.8 * across) ** 2))[None, :, None], alpha
+
+
+def _screen(photo: Image, face: Box, surroundings: float, dice: Dice) -> tuple[Floats, Floats]:
+    picture = _portrait(photo, face, surroundings)
+    height, width = picture.shape[:2]
+    shown = 255 * np.clip(picture / 255, 0, 1) ** 1.15 * (0.95, 0.9, 0.86)
+    down, across = np.mgrid[:height, :width]
+    period, turn = dice.uniform(6, 14) * width / 400, dice.uniform(0.05, 0.4)
+    beat = np.sin(2 * np.pi * (across * np.cos(turn) + down * np.sin(turn)) / period)
+    beat += 0.6 * np.sin(2 * np.pi * (down * np.cos(turn) - across * np.sin(turn)) / (1.3 * period))
+    shown *= 1 + 0.05 * beat[..., None] * (1.0, 0.8, 1.2)
+    spot = np.hypot((across / width - dice.uniform(0.1, 0.9)), (down / height - dice.uniform(0.0, 0.4)))
+    shown += 70 * np.exp(-((spot / 0.18) ** 2))[..., None]
+    border = round(0.04 * width)
+    framed = cv2.copyMakeBorder(shown, border, border, border, border, cv2.BORDER_CONSTANT, value=(18.0, 18.0, 18.0))
+    return np.asarray(framed), np.ones((*framed.shape[:2], 1))
+
+
+def _portrait(photo: Image, face: Box, surroundings: float) -> Floats:
+    """The face with `surroundings` × its size on every side, about 400 pixels a face wide at most."""
+    region, _ = cut(photo, face.grown(surroundings))
+    factor = min(1.0, 400 / face.width)
+    size = round(region.shape[1] * factor), round(region.shape[0] * factor)
+    return cv2.resize(region, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _held(
+    sheet: tuple[Floats, Floats], face: Box, dice: Dice, frames: int, *, tilt: float, emits: bool = False
+) -> Iterator[Image]:
+    """The sheet before the backdrop, in a hand that is never quite still."""
+    picture, alpha = sheet
+    height, width = picture.shape[:2]
+    scale = FACE * FRAME[1] / (face.height * min(1.0, 400 / face.width))
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn = dice.uniform(-tilt, tilt, 2)
+    backdrop = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP)
+    light = 1.0 if emits else dice.uniform(0.85, 1.05)
+    for number, shift in enumerate(_wobble(dice, frames)):
+        sway = turn + 0.02 * np.sin(number / 3 + np.array([0, 1.5]))
+        depth = 1 + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ sway * 0.5
+        placed = (corners - (width / 2, height / 2)) * scale / depth[:, None] + (FRAME[0] / 2, FRAME[1] / 2) + shift
+        matrix = cv2.getPerspectiveTransform(corners, placed.astype(np.float32))
+        warped = cv2.warpPerspective(picture.astype(np.float32), matrix, FRAME, flags=cv2.INTER_AREA)
+        share = cv2.warpPerspective(alpha.astype(np.float32), matrix, FRAME)[..., None]
+        yield _seen(backdrop * (1 - share) + light * warped * share, dice)
+
+
+def _warp(photo: Image, matrix: Floats, size: tuple[int, int], border: int) -> Floats:
+    factor = float(matrix[0, 0])
+    # A wide filter first, or the warp aliases.
+    soft = cv2.GaussianBlur(photo, (0, 0), 0.45 / factor) if factor < 1 else photo
+    return np.asarray(cv2.warpAffine(soft, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border), np.float32)
+
+
+def _wobble(dice: Dice, frames: int) -> Floats:
+    """float[frames, 2]: where a head or a hand is from its place, in pixels."""
+    return np.cumsum(dice.normal(0, 1.2, (frames, 2)), axis=0)
+
+
+def _seen(scene: Floats, dice: Dice) -> Image:
+    """Through a lens and a sensor."""
+    blurred = cv2.GaussianBlur(scene.astype(np.float32), (0, 0), 0.6)
+    return np.asarray(np.clip(blurred + dice.normal(0, 1.8, blurred.shape), 0, 255), np.uint8)
+
+
+def tilted(image: Image, degrees: float) -> Image:
+    """A flat picture turned round its upright axis, from about two and a half picture widths away."""
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    away = 2.5 * width
+    middle = (width / 2, height / 2)
+    centred = corners - middle
+    nearer = away / (away + centred[:, 0] * np.sin(np.radians(degrees)))
+    centred[:, 0] *= np.cos(np.radians(degrees))
+    placed = (centred * nearer[:, None] + middle).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, placed)
+    return np.asarray(cv2.warpPerspective(image, matrix, (width, height)), np.uint8)
