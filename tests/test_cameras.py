@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -311,10 +313,11 @@ CONFIGURATION = """
 site.state_dir = "{folder}"
 web.port = {port}
 portals.door.cloud_consent = true
-cameras.front = {{ url = "dir:{folder}/pictures", soundness = "always" }}
+cameras.front = {{ url = "dir:{pictures}", soundness = "{soundness}", frozen_after = {frozen_after} }}
+presentation.retry_after = 0.5
 
 [tencent_legacy]
-endpoint = "http://127.0.0.1:9"
+endpoint = "http://127.0.0.1:{cloud}"
 appid = "1"
 group_ids = ["a"]
 secret_id_file = "{folder}/s"
@@ -322,14 +325,24 @@ secret_key_file = "{folder}/s"
 """
 
 
+def watching(
+    folder: Path, pictures: Path, soundness: str = "always", cloud: int = 9, frozen_after: float = 2.0
+) -> tuple[Daemon, int]:
+    """A daemon before this folder of pictures, and its web port."""
+    (folder / "s").write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+    text = CONFIGURATION.format(
+        folder=folder, pictures=pictures, port=port, soundness=soundness, cloud=cloud, frozen_after=frozen_after
+    )
+    (folder / "kiosk.toml").write_text(text)
+    return Daemon(configuration.load(folder / "kiosk.toml")), port
+
+
 async def test_the_daemon_is_degraded_while_the_lens_is_covered_and_says_so_everywhere(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures" / "black.png"), np.zeros((720, 1280, 3), np.uint8))
-    (tmp_path / "s").write_text("secret")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    (tmp_path / "kiosk.toml").write_text(CONFIGURATION.format(folder=tmp_path, port=port))
-    daemon = Daemon(configuration.load(tmp_path / "kiosk.toml"))
+    daemon, port = watching(tmp_path, tmp_path / "pictures")
     task = asyncio.create_task(daemon.run())
     async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         while "camera_dark" not in str(daemon.health()["eyes"]):
@@ -346,3 +359,53 @@ async def test_the_daemon_is_degraded_while_the_lens_is_covered_and_says_so_ever
     assert 'kiosk_camera_unsound_total{camera="front",reason="camera_dark"} 1.0' in shown
     rows = [row for row in tail(tmp_path / "journal.sqlite", 10) if row.kind == "camera_unsound"]
     assert [msgspec.json.decode(row.body) for row in rows] == [{"camera": "front", "slug": "camera_dark"}]
+
+
+class Cloud(BaseHTTPRequestHandler):
+    """Counts who asks, and answers nonsense, after which an attempt may be made again."""
+
+    asked = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def cloud() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
+    Cloud.asked = 0
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_a_face_in_a_frozen_picture_is_not_asked_about_and_without_the_judge_it_would_be(
+    tmp_path: Path, portrait: Path, cloud: int
+) -> None:
+    asked = {}
+    for soundness in ("always", "never"):
+        daemon, _ = watching(tmp_path, portrait, soundness, cloud, frozen_after=0.5)
+        task = asyncio.create_task(daemon.run())
+        async with asyncio.timeout(60):
+            while not (Cloud.asked > 1 if soundness == "never" else "camera_frozen" in str(daemon.health()["eyes"])):
+                await asyncio.sleep(0.02)
+        before = Cloud.asked
+        # Longer than a settled picture and a repeated attempt take.
+        await asyncio.sleep(3)
+        asked[soundness] = Cloud.asked - before
+        daemon.stop()
+        await task
+        Cloud.asked = 0
+    assert asked["always"] == 0
+    assert asked["never"] >= 1
