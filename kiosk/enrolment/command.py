@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kiosk import configuration, logs, slugs
+from kiosk.enrolment.profile import Profile
 from kiosk.enrolment.sources import is_id
 from kiosk.errors import ConfigurationError, KioskError, did_you_mean
 from kiosk.eye.pool import PhotoPool
@@ -69,9 +70,9 @@ class Desk:
             )
         return gallery
 
-    def eyes(self, workers: int) -> PhotoPool:
+    def eyes(self, workers: int, profile: Profile) -> PhotoPool:
         settings = self.settings
-        return PhotoPool(settings.quality, settings.eye, settings.site.models_dir, workers)
+        return PhotoPool(profile.asked_of(settings.enrolment), settings.eye, settings.site.models_dir, workers)
 
     def groups(self, named: list[str] | None) -> tuple[str, ...]:
         """Which groups to enrol in. Raises ConfigurationError where that is not clear, KioskError `id_unusable`."""
