@@ -170,8 +170,6 @@ class EnrolmentSettings(QualitySettings):
     """As the vendor advises for libraries: no more than two things less than perfect, none of them eyes, nose or mouth."""
     min_inter_eye: Annotated[float, Field(ge=20, le=500)] = 70.0
     """Pixels, where OFIQ's InterEyeDistance is 50 of 100."""
-    min_sharpness: Annotated[float, Field(ge=0, le=100)] = 60.0
-    """0–100; at 60 and below the vendor calls a picture blurry."""
     max_yaw: Annotated[float, Field(gt=0, le=90)] = 20.0
     """Degrees to either side; the vendor advises 10."""
     max_pitch: Annotated[float, Field(gt=0, le=90)] = 20.0

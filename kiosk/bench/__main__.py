@@ -14,6 +14,7 @@ from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
 from kiosk.bench import liveness as liveness_bench
 from kiosk.bench import on_device as on_device_bench
+from kiosk.bench import quality as quality_bench
 from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench.report import Report
 
@@ -100,6 +101,17 @@ def liveness(
 ) -> None:
     """Simulated attacks taken for people, by species, and people who are not. No certified test."""
     liveness_bench.measure(_report, people, clip or (), frames)
+
+
+@app.command()
+def quality(
+    plots: Annotated[Path | None, typer.Option(help="A folder to draw the measures' responses into.")] = None,
+    people: Annotated[int, typer.Option(help="Of how many people of openpeople.", min=1, max=10)] = 10,
+) -> None:
+    """What the quality measures make of pictures spoilt by a known amount. Exit 1 where a gate never fires."""
+    if silent := quality_bench.measure(_report, plots, people):
+        typer.echo(f"never fired: {', '.join(silent)}", err=True)
+        raise typer.Exit(1)
 
 
 app()

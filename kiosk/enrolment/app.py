@@ -17,7 +17,7 @@ from kiosk.enrolment.command import SAYS, Config, Desk, Json, Overrides, PersonI
 from kiosk.enrolment.enrolling import Enroller, Enrolment, Order
 from kiosk.enrolment.importing import Importer, Tally, Tell
 from kiosk.enrolment.judging import Judged, called
-from kiosk.enrolment.profile import GRADE, INTER_EYE, Profile, Reason
+from kiosk.enrolment.profile import Profile, Reason
 from kiosk.enrolment.sources import Embeddings, Photos, embeddings_in, particulars_in, photos_in
 from kiosk.recognition.on_device.enrolled import UNCHANGED
 from kiosk.recognition.on_device.gallery import Gallery
@@ -28,9 +28,12 @@ InGroups = Annotated[
     list[str] | None,
     typer.Option("--group", "-g", help="A group to put them in; may be repeated. By default the configured one."),
 ]
-LeastGrade = Annotated[int, typer.Option("--least-grade", min=0, max=4, help="Refuse photos of a lower grade.")]
+LeastGrade = Annotated[
+    int | None, typer.Option("--least-grade", min=0, max=4, help="Refuse photos of a lower grade; by default enrolment.level.")
+]
 LeastEyes = Annotated[
-    float, typer.Option("--least-eyes", metavar="PIXELS", min=0, help="Refuse photos on which the eyes are closer together.")
+    float | None,
+    typer.Option("--least-eyes", metavar="PIXELS", min=0, help="Refuse photos on which the eyes are closer together."),
 ]
 AllowMask = Annotated[bool, typer.Option("--allow-mask", help="Take photos with a mask on; such references know less well.")]
 AllowDuplicate = Annotated[
@@ -62,8 +65,8 @@ def enrol(
     consent: Annotated[
         Literal["yes", "no", "unset"] | None, typer.Option(help="Whether this person's face may be sent to the cloud.")
     ] = None,
-    least_grade: LeastGrade = GRADE,
-    least_eyes: LeastEyes = INTER_EYE,
+    least_grade: LeastGrade = None,
+    least_eyes: LeastEyes = None,
     allow_mask: AllowMask = False,
     allow_duplicate: AllowDuplicate = False,
     as_json: Json = False,
@@ -71,8 +74,8 @@ def enrol(
     overrides: Overrides = None,
 ) -> None:
     """Enrol a person, or add photos of one. Exit 1 where nobody is enrolled for it."""
-    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
     with at_desk(config, overrides, as_json=as_json) as desk:
+        profile = _profile(desk, least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
         order = Order(check_id(person), desk.groups(group), name, tag, UNCHANGED if consent is None else SAYS[consent])
         with desk.gallery(create=True) as gallery:
             enroller = _enroller(desk, gallery, profile)
@@ -100,8 +103,8 @@ def import_(
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="What became of every photo: .csv, .json or .html.")
     ] = None,
-    least_grade: LeastGrade = GRADE,
-    least_eyes: LeastEyes = INTER_EYE,
+    least_grade: LeastGrade = None,
+    least_eyes: LeastEyes = None,
     allow_mask: AllowMask = False,
     allow_duplicate: AllowDuplicate = False,
     as_json: Json = False,
@@ -112,9 +115,9 @@ def import_(
     if bool(folder) == bool(embeddings):
         raise typer.BadParameter("give a folder of photos, or --embeddings FILE")
     kind = report.format_of(report_file) if report_file else ""
-    profile = Profile(least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
     tally = Tally()
     with at_desk(config, overrides, as_json=as_json) as desk:
+        profile = _profile(desk, least_grade, least_eyes, allow_mask=allow_mask, allow_duplicate=allow_duplicate)
         particulars = particulars_in(listed) if listed else {}
         groups = desk.groups(group)
         found = photos_in(folder, listed) if folder else embeddings_in(embeddings) if embeddings else []
@@ -138,12 +141,23 @@ def _reported(desk: Desk, tally: Tally, file: Path | None, kind: str) -> Iterato
             write(file, [report.render(tally, kind, desk.settings.site.language)])
 
 
+def _profile(desk: Desk, grade: int | None, eyes: float | None, *, allow_mask: bool, allow_duplicate: bool) -> Profile:
+    """What the command does not say is as the settings say."""
+    section = desk.settings.enrolment
+    return Profile(
+        section.level if grade is None else grade,
+        section.min_inter_eye if eyes is None else eyes,
+        allow_mask=allow_mask,
+        allow_duplicate=allow_duplicate,
+    )
+
+
 def _enroller(desk: Desk, gallery: Gallery, profile: Profile) -> Enroller:
     return Enroller(gallery, desk.key_file.read(), desk.settings.on_device, profile)
 
 
 async def _enrol(desk: Desk, enroller: Enroller, order: Order, photos: list[Path]) -> Enrolment:
-    async with desk.eyes(1) as eye:
+    async with desk.eyes(1, enroller.profile) as eye:
         sights = await enroller.look(eye, order.person, [(str(photo), photo) for photo in photos])
     return enroller.enrol(order, sights)
 
@@ -165,7 +179,7 @@ def _import(desk: Desk, importer: Importer, tally: Tally, people: Sequence[Photo
 
 async def _photos(desk: Desk, importer: Importer, people: Sequence[Photos], tell: Tell) -> None:
     ahead = min(_AHEAD, desk.settings.eye.photos_waiting - 1)
-    async with desk.eyes(_WORKERS) as eyes:
+    async with desk.eyes(_WORKERS, importer.enroller.profile) as eyes:
         await importer.photos(people, eyes, ahead, tell)
 
 

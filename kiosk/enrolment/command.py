@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kiosk import configuration, logs, slugs
+from kiosk.enrolment.profile import Profile
 from kiosk.enrolment.rows import Thumbnails
 from kiosk.enrolment.sources import is_id
 from kiosk.errors import ConfigurationError, KioskError, did_you_mean
@@ -72,9 +73,9 @@ class Desk:
             )
         return gallery
 
-    def eyes(self, workers: int) -> PhotoPool:
+    def eyes(self, workers: int, profile: Profile) -> PhotoPool:
         settings = self.settings
-        return PhotoPool(settings.quality, settings.eye, settings.site.models_dir, workers)
+        return PhotoPool(profile.asked_of(settings.enrolment), settings.eye, settings.site.models_dir, workers)
 
     @contextmanager
     def thumbnails(self) -> Iterator[Thumbnails]:

@@ -65,7 +65,7 @@ class Enroller:
         self._gallery = gallery
         self._key = key
         self._door = door
-        self._profile = profile
+        self.profile = profile
 
     async def look(self, eye: PhotoAnalyser, person_id: str, files: Sequence[tuple[str, Path]]) -> list[Sight]:
         """A person's photos, as (label, file), one after the other. Raises CameraError where no eye can work."""
@@ -87,7 +87,7 @@ class Enroller:
             if isinstance(error, CameraError) and error.slug not in _THE_PHOTOS_FAULT:
                 raise
             return Sight(label, reasons=(Reason(error.slug, error.detail),))
-        reasons = self._profile.reasons(seen)
+        reasons = self.profile.reasons(seen)
         if len(seen.faces) != 1:
             return Sight(label, reasons=reasons)
         (face,) = seen.faces
@@ -101,7 +101,7 @@ class Enroller:
             held_to = bars(self._door, len(self._gallery) + 1)
             there = len(known.faces) if known else 0
             facts = [self._facts(order.person, known, sight, held_to.alike) for sight in sights]
-            judged = judge(sights, facts, held_to, LIMITS.faces - there, allow_duplicate=self._profile.allow_duplicate)
+            judged = judge(sights, facts, held_to, LIMITS.faces - there, allow_duplicate=self.profile.allow_duplicate)
             taken = [sight for sight, photo in zip(sights, judged, strict=True) if photo.outcome == "taken"]
             if taken or (known and not any(photo.outcome == "refused" for photo in judged)):
                 self._write(order, known, taken)

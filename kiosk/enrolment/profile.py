@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kiosk import slugs
 from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
+from kiosk.settings import EnrolmentSettings
 
 WISH = Wish(embed="all", upper=True, mask=True, rotate=True)
 """What an eye is asked about every photo that is to be enrolled; for `all`, it overlooks no small face beside the large one."""
@@ -15,6 +16,8 @@ GRADE = 3
 """As the vendor advises for libraries (QualityControl 3): no more than one thing less than perfect."""
 INTER_EYE = 70.0
 """Pixels: where OFIQ's InterEyeDistance is 50 of 100; the door asks for less, since it may look again."""
+LEAST_INTER_EYE = 20.0
+"""Pixels: with less no eye looks at a face."""
 _MASK = 0.5
 
 
@@ -41,6 +44,11 @@ class Profile:
     least_inter_eye: float = INTER_EYE
     allow_mask: bool = False
     allow_duplicate: bool = False
+
+    def asked_of(self, settings: EnrolmentSettings) -> EnrolmentSettings:
+        """The settings with this profile's own grade and distance between the eyes; about masks it decides for itself."""
+        least_inter_eye = max(self.least_inter_eye, LEAST_INTER_EYE)
+        return settings.model_copy(update={"level": self.least_grade, "min_inter_eye": least_inter_eye, "mask": "allowed"})
 
     def reasons(self, photo: AnalysedPhoto) -> tuple[Reason, ...]:
         """Everything that is wrong with it; empty where it is good. The photo was asked for with WISH."""
