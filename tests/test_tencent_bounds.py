@@ -243,14 +243,18 @@ EDGES: list[tuple[str, Make, list[Any], list[Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("field", "make", "value"), [(f, m, v) for f, m, inside, _ in EDGES for v in inside], ids=lambda v: f"{v!r}"[:30]
+    ("field", "make", "value"),
+    [(f, m, v) for f, m, inside, _ in EDGES for v in inside],
+    ids=lambda v: getattr(v, "__qualname__", repr(v))[:30],
 )
 def test_values_inside_pass(field: str, make: Make, value: Any) -> None:
     make(value).check()
 
 
 @pytest.mark.parametrize(
-    ("field", "make", "value"), [(f, m, v) for f, m, _, outside in EDGES for v in outside], ids=lambda v: f"{v!r}"[:30]
+    ("field", "make", "value"),
+    [(f, m, v) for f, m, _, outside in EDGES for v in outside],
+    ids=lambda v: getattr(v, "__qualname__", repr(v))[:30],
 )
 def test_values_outside_are_refused_with_field_size_and_limit(field: str, make: Make, value: Any) -> None:
     error = refused(make(value), "the limit is")
