@@ -242,10 +242,14 @@ EDGES: list[tuple[str, Make, list[Any], list[Any]]] = [
 ]
 
 
+def _named(value: object) -> str:
+    return str(getattr(value, "__qualname__", repr(value)))[:30]
+
+
 @pytest.mark.parametrize(
     ("field", "make", "value"),
     [(f, m, v) for f, m, inside, _ in EDGES for v in inside],
-    ids=lambda v: getattr(v, "__qualname__", repr(v))[:30],
+    ids=_named,
 )
 def test_values_inside_pass(field: str, make: Make, value: Any) -> None:
     make(value).check()
@@ -254,7 +258,7 @@ def test_values_inside_pass(field: str, make: Make, value: Any) -> None:
 @pytest.mark.parametrize(
     ("field", "make", "value"),
     [(f, m, v) for f, m, _, outside in EDGES for v in outside],
-    ids=lambda v: getattr(v, "__qualname__", repr(v))[:30],
+    ids=_named,
 )
 def test_values_outside_are_refused_with_field_size_and_limit(field: str, make: Make, value: Any) -> None:
     error = refused(make(value), "the limit is")
