@@ -14,8 +14,8 @@ from kiosk.vision.mask import WORN
 from kiosk.vision.measures import NOT_ASSESSED, OCCLUDED, Cover
 from kiosk.vision.pixels import Image, cut, shrink
 
-CHIP = 128
-FACE = 104.0
+CHIP = 96
+FACE = 78.0
 """Pixels: side of the chip, and of the face in it from forehead to chin. Upright, so that distance and roll do not matter."""
 _NOSE_IN_THE_OPEN = 80.0
 """Completeness of a nose over whose tip no mask reaches."""
@@ -57,6 +57,7 @@ _HUES, _CHROMAS = (15.0, 85.0), (0.1, 0.7)
 """Degrees, and what `_Chip.colour` is long: skin measured 53–64 and 0.22–0.51; wider, for lamps of other colours."""
 _LIKE, _AS_BRIGHT = 0.12, 30.0
 """A pixel is skin within this distance of the person's colour and this many L* of its lightness."""
+_LIT = 0.6
 _BRIGHTNESS_WEIGHT = 1 / 200
 
 Curve = Sequence[tuple[float, float]]
@@ -98,9 +99,9 @@ class _Chip:
 
     def __init__(self, image: Image, points: NDArray[np.float32]) -> None:
         upright, self._points = _upright(image, points[:, :2].astype(np.float64))
-        lab = cv2.cvtColor(upright.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
-        self._light = lab[..., 0]
-        self._colour = lab[..., 1:] / (lab[..., :1] + 16)
+        lab = cv2.cvtColor(upright, cv2.COLOR_BGR2LAB).astype(np.float32)
+        self._light = lab[..., 0] * (100 / 255)
+        self._colour = (lab[..., 1:] - 128) / (self._light[..., None] + 16)
         self._skin = self._skin_colour()
 
     def patches(self, polygons: Sequence[Sequence[int]]) -> list[Patch]:
@@ -131,7 +132,11 @@ class _Chip:
         for polygon in _SKIN:
             light, colour = self._inside(polygon)
             places.append(np.array([np.median(light), *np.median(colour, axis=0)], np.float32))
-        return min(filter(_may_be_skin, places), key=lambda one: sum(_apart(one, other) for other in places), default=None)
+        skins = list(filter(_may_be_skin, places))
+        # What is far darker than the rest is hair, or a black cover.
+        least = _LIT * max((skin[0] for skin in skins), default=0.0)
+        lit = [skin for skin in skins if skin[0] >= least]
+        return min(lit, key=lambda one: sum(_apart(one, other) for other in lit), default=None)
 
 
 def cover_of(image: Image, points: NDArray[np.float32]) -> Cover:
