@@ -197,6 +197,8 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
     for name, portal in settings.portals.items():
         if not portal.cloud_consent and enrolled is None:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
+        if portal.liveness == "off":
+            yield f"portals.{name}.liveness is off: a photo of somebody enrolled opens the door"
         if portal.relay.startswith("sim:"):
             yield f"portals.{name}.relay is simulated: no lock will move"
         if settings.cameras[portal.camera].url.startswith(("scene:", "file:", "dir:")):

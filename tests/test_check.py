@@ -101,3 +101,10 @@ def test_consent_is_missed_only_where_nobody_could_be_recognised_without(enrolle
     assert says not in checked(enrolled, cloud, recogniser="tencent-iai", fallback="on-device").warnings
     (enrolled / "gallery.sqlite").unlink()
     assert says in checked(enrolled, cloud, recogniser="tencent-iai").warnings
+
+
+def test_a_door_that_a_photo_opens_is_a_warning(tmp_path: Path) -> None:
+    says = "portals.door.liveness is off: a photo of somebody enrolled opens the door"
+    assert says in checked(tmp_path, recogniser="tencent-iai").warnings
+    for policy in ("passive", "passive+challenge", "challenge"):
+        assert says not in checked(tmp_path, recogniser="tencent-iai", liveness=policy).warnings

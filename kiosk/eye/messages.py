@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from kiosk.domain import Began, Box, Count, Ended, Name, PresentationId, Shot, Slug, Told
 from kiosk.ports import AnalysedPhoto, Shapes, Wish
+from kiosk.settings import LivenessPolicy
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
@@ -24,7 +25,8 @@ Jpeg = Annotated[bytes, Meta(max_length=5_000_000)]
 class LookOrders(Struct, frozen=True, tag="look"):
     """The first message to an eye that watches a camera.
 
-    `camera`, `quality`, `presentation` and `eye` are the settings' sections as JSON objects;
+    `camera`, `quality`, `presentation`, `eye` and `liveness` are the settings' sections as JSON objects, `liveness_policy` is
+    that of the camera's only portal;
     `origin`: when this camera was first opened, so that a replayed source goes on where it would be now.
     """
 
@@ -38,6 +40,8 @@ class LookOrders(Struct, frozen=True, tag="look"):
     first_presentation: PresentationId = 1
     picture_every: float | None = None
     embed: bool = False
+    liveness: dict[str, object] = {}
+    liveness_policy: LivenessPolicy = "off"
 
 
 class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):

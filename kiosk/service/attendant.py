@@ -13,9 +13,11 @@ from collections.abc import Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from kiosk import slugs
+from kiosk.access import alive
 from kiosk.access.policy import Facts, LocalTime, Policy
 from kiosk.access.portal import Decided, Present
 from kiosk.domain import Began, Ended, Match, NonMatch, Shot, Told
@@ -137,7 +139,8 @@ class Attendant:
 
     async def _recognise(self, visit: Visit, shot: Shot) -> None:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        visit.answer = answer = await self._answer(shot, expires_at)
+        refused = alive.refusal(self._settings.liveness, shot.liveness)
+        visit.answer = answer = Answer(refused) if refused else await self._answer(shot, expires_at)
         facts = Facts(
             portal=self._name,
             verdict=answer.verdict,
@@ -225,6 +228,7 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
         "person": verdict.person if isinstance(verdict, Match) else None,
         "grade": shot.probe.quality.grade if shot else grade,
         "masked": shot.probe.masked if shot else None,
+        "liveness": shot.liveness.state if shot else None,
         "told": visit.told,
         "verdict": type(verdict).__struct_config__.tag if verdict else None,
         "engine": verdict.engine if verdict else None,
@@ -248,6 +252,8 @@ def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
         "attempt": shot.attempt,
         "policy": policy.sha256,
     }
+    if shot.liveness.state != "unchecked":
+        evidence["liveness"] = msgspec.structs.asdict(shot.liveness)
     if isinstance(verdict, Match | NonMatch):
         evidence["score"] = round(verdict.score, 2)
     if isinstance(verdict, Match):

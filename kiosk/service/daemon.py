@@ -108,11 +108,11 @@ class Daemon:
         attendant = Attendant(name, settings, engines.strategy(settings), self._policy, door, self._tally)
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
-        eye = self._eyes[settings.camera] = self._eye(settings.camera, attendant, embed=engines.needs_embeddings)
+        eye = self._eyes[settings.camera] = self._eye(settings, attendant, embed=engines.needs_embeddings)
         attendant.watch(eye)
 
-    def _eye(self, camera: str, attendant: Attendant, *, embed: bool) -> EyeSupervisor:
-        settings = self._settings
+    def _eye(self, portal: PortalSettings, attendant: Attendant, *, embed: bool) -> EyeSupervisor:
+        settings, camera = self._settings, portal.camera
         orders = messages.LookOrders(
             name=camera,
             camera=settings.cameras[camera].model_dump(mode="json"),
@@ -121,7 +121,10 @@ class Daemon:
             eye=settings.eye.model_dump(mode="json"),
             models_dir=str(settings.site.models_dir),
             picture_every=PICTURE_EVERY if settings.web.page else None,
-            embed=embed,
+            # A challenge holds the person's identity by embeddings.
+            embed=embed or "challenge" in portal.liveness,
+            liveness=settings.liveness.model_dump(mode="json"),
+            liveness_policy=portal.liveness,
         )
 
         def deliver(message: messages.FromEye) -> None:

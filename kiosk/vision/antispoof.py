@@ -91,7 +91,11 @@ def surroundings(box: Box, width: int, height: int) -> Box:
 
 
 def border(image: Image, box: Box) -> float:
-    """How many of the face's four sides have a long straight edge beside them, 0–1: a sheet or a screen has all four."""
+    """How many of the face's four sides have a long straight edge beside them, 0–1: a sheet or a screen has all four.
+
+    Weak and dear: of ten simulated attacks each it saw 3 flat prints, no bent one and 4 tablets, and no live face, in 14 ms.
+    Over a face half as high it took 7 ms and saw 8, 7 and 8 – and 2 of 10 live faces, which is too many.
+    """
     region, (left, top) = cut(image, box.grown(_AROUND))
     if region.size == 0:
         return 0.0
