@@ -199,6 +199,8 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
         if portal.liveness == "off":
             yield f"portals.{name}.liveness is off: a photo of somebody enrolled opens the door"
+        else:
+            yield f"portals.{name}.liveness is on, and the eye of this version does not judge it yet: nobody will be let in"
         if portal.relay.startswith("sim:"):
             yield f"portals.{name}.relay is simulated: no lock will move"
         if settings.cameras[portal.camera].url.startswith(("scene:", "file:", "dir:")):

@@ -396,7 +396,10 @@ class PortalSettings(Section):
     cloud_consent: bool = False
     """Whether pictures of people about whom the gallery says nothing may be sent to the cloud. Of others the gallery decides."""
     liveness: LivenessPolicy = "off"
-    """`passive`: by looking only; `passive+challenge`: asks for movements where looking leaves doubt; `challenge`: always."""
+    """`passive`: by looking only; `passive+challenge`: asks for movements where looking leaves doubt; `challenge`: always.
+
+    The eye of this version does not judge yet: anything but `off` lets nobody in.
+    """
     verdict_ttl: PositiveSeconds = 1.5
     """Seconds after which a verdict is too late to open anything."""
     presence_within: PositiveSeconds = 0.6
