@@ -12,7 +12,6 @@ from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, 
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.finder import SAME_OVERLAP, Finder
-from kiosk.vision.mask import WORN
 from kiosk.vision.pixels import Image
 from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
 from kiosk.vision.probe import crop, encode, moved
@@ -20,6 +19,10 @@ from kiosk.vision.stillness import Stillness
 
 _WARM = 112
 """Pixels of the picture that warms the embedder up: what it takes."""
+
+
+_MASKED = frozenset({"worn", "mouth_only"})
+"""What leaves only the upper face to compare."""
 
 
 class Examination(NamedTuple):
@@ -83,7 +86,7 @@ class Examiner:
         embed: bool,
         first_presentation: int,
     ) -> None:
-        """`embed`: whether probes carry an embedding and say whether a mask is worn. The embeddings that tell whether somebody
+        """`embed`: whether probes carry an embedding. The embeddings that tell whether somebody
         is still there never leave the eye.
 
         Raises CameraError `model_missing` or `model_invalid`.
@@ -91,7 +94,8 @@ class Examiner:
         self._camera = camera
         self._settings = presentation
         self._compares = presentation.identity == "embedding"
-        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed or self._compares, mask=embed)
+        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed or self._compares, mask=True)
+        self._embeds = embed
         self._assessor = Assessor(self._networks, quality)
         self._tracker = PresentationTracker(presentation, first_presentation)
         self._stillness = Stillness()
@@ -165,7 +169,8 @@ class Examiner:
         watch = self._assessor.watch
         with watch.stage("encode"):
             jpeg, size = encode(kept.image, kept.inside, self._settings)
-        embedding, upper, masked = self._compared_by(kept)
+        masked = send.report.mask in _MASKED
+        embedding, upper = self._compared_by(kept, masked=masked)
         probe = Probe(
             presentation=send.presentation,
             camera=self._camera,
@@ -180,18 +185,15 @@ class Examiner:
         )
         return Shot(probe=probe, usable_at=send.usable_at, attempt=send.attempt)
 
-    def _compared_by(self, kept: _Kept) -> tuple[bytes | None, bytes | None, bool]:
-        """Embedding, that of the upper face where a mask is worn, and whether one is; nothing where nobody asked."""
-        watch, (finder, _, embedder, masks) = self._assessor.watch, self._networks
-        if embedder is None or masks is None:
-            return None, None, False
+    def _compared_by(self, kept: _Kept, *, masked: bool) -> tuple[bytes | None, bytes | None]:
+        """Embedding, and that of the upper face where a mask is worn; nothing where nobody asked."""
+        watch, (finder, _, embedder, _) = self._assessor.watch, self._networks
+        if embedder is None or not self._embeds:
+            return None, None
         with watch.stage("find"):
             face = _closer(finder, kept)
-        with watch.stage("mask"):
-            masked = masks.worn(kept.image, face.box) >= WORN
         with watch.stage("embed"):
-            upper = embedder.embed_upper(kept.image, face) if masked else None
-            return embedder.embed(kept.image, face), upper, masked
+            return embedder.embed(kept.image, face), embedder.embed_upper(kept.image, face) if masked else None
 
 
 def _face_of(image: Image) -> Face:
