@@ -186,7 +186,7 @@ def test_mediapipe_is_refused_where_it_would_end_the_process(models_dir: Path, m
 
 @pytest.mark.parametrize(
     ("engine", "loaded"),
-    [("litert", "ai_edge_litert"), pytest.param("mediapipe", "matplotlib mediapipe", marks=only_where_both_run)],
+    [("litert", "ai_edge_litert"), pytest.param("mediapipe", "mediapipe", marks=only_where_both_run)],
 )
 def test_only_the_chosen_engine_is_loaded(engine: Literal["litert", "mediapipe"], loaded: str, models_dir: Path) -> None:
     code = f"""if True:

@@ -135,7 +135,7 @@ def check_order(shape: FaceShape) -> None:
         assert middle(brow) < middle(eye)
         assert min(point.x for point in eye) < pupil.x < max(point.x for point in eye)
     assert (mouth[0].x, mouth[6].x) == (min(p.x for p in mouth), max(p.x for p in mouth))
-    assert middle(mouth[7:12]) < middle(mouth[17:22]) <= middle(mouth[12:17]) < middle(mouth[1:6])
+    assert middle(mouth[7:12]) < middle(mouth[17:22]) <= middle(mouth[12:17]) + 1 < middle(mouth[1:6])
     assert nose[1].y < nose[2].y < nose[3].y < nose[4].y < nose[5].y < nose[7].y < mouth[9].y
     assert nose[5].x < nose[6].x < nose[7].x < nose[8].x < nose[9].x
     assert nose[1].y < nose[0].y < nose[7].y
