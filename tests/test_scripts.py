@@ -165,7 +165,13 @@ def test_the_thin_scripts_hand_their_options_on(checkout: Checkout, script: str,
 def test_ci_runs_every_check_in_order(checkout: Checkout) -> None:
     done = checkout.run(".ci/run")
     assert done.returncode == 0, done.stderr
-    assert checkout.ran[-5:] == ["ruff check", "ruff format --check", "mypy ", "lint-imports ", "pytest --numprocesses"]
+    assert checkout.ran[-5:] == [
+        "ruff check",
+        "ruff format --check",
+        "mypy ",
+        "lint-imports ",
+        "pytest --numprocesses auto --maxprocesses 4 --dist loadfile",
+    ]
     assert "-r tests/requirements.lock" in checkout.installed[-1]
     assert re.search(r"== all passed\n== \d+ s in all\n$", done.stdout)
 
