@@ -106,10 +106,10 @@ async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
     bare = Wish(quality=False, embed="none")
     asked: list[tuple[str, Values, Wish]] = [
         ("CompareFace", both | {"FaceMatchingStrategy": 1}, whole),
-        ("CompareFace", both, replace(whole, embed="all")),
+        ("CompareFace", both, whole),
         ("CompareFace", both | {"FaceMatchingStrategy": 1, "QualityControl": 1}, replace(whole, quality=True)),
         ("CompareMaskFace", both, replace(whole, upper=True, mask=True)),
-        ("DetectFaceSimilarity", both, replace(whole, embed="all")),
+        ("DetectFaceSimilarity", both, whole),
         ("VerifyFace", ann | {"PersonId": "ann"}, whole),
         ("AnalyzeFace", ann, replace(bare, landmarks=True)),
         ("DetectFace", ann, bare),
@@ -127,6 +127,9 @@ async def test_the_eye_is_asked_for_what_is_needed_only() -> None:
             eye.wishes.clear()
             await ask(action, **values)
             assert set(eye.wishes) == {wish}, (action, values)
+        eye.wishes.clear()
+        await ask("CompareFace", ImageA=base64_of("ann"), ImageB=base64_of("ann", "bob"))
+        assert eye.wishes == [whole, whole, replace(whole, embed="all")], "which of several is the surest is looked at again"
 
 
 async def test_the_library() -> None:
