@@ -72,6 +72,10 @@ USUAL = Wish()
 """What a photo is asked for where nothing else is said."""
 
 
+WORN = 0.5
+"""From here on `AnalysedFace.mask` counts as a mask that is worn."""
+
+
 class AnalysedFace(Struct, frozen=True):
     """A face found in a photo; embeddings are 128 float32, little endian, L2-normalised, None where not asked for.
 

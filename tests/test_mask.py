@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from kiosk.domain import Box
+from kiosk.ports import WORN
 from kiosk.settings import EyeSettings
 from kiosk.vision.assessor import Networks, load
-from kiosk.vision.mask import UNKNOWN, WORN, MaskClassifier
+from kiosk.vision.mask import UNKNOWN, MaskClassifier
 from kiosk.vision.pixels import Image, shrink
 from tests.vision_stage import COLOURS, NAMES, picture, scene, wearing
 

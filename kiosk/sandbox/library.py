@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.errors import ConfigurationError
@@ -12,21 +10,14 @@ from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile
 
 
-@contextmanager
-def open_gallery(folder: Path | None) -> Iterator[Gallery]:
+def open_gallery(folder: Path | None) -> Gallery:
     """In memory, or with its key in this folder, which comes into being. Raises ConfigurationError, GalleryError."""
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError("configuration_invalid", f"--data {folder}: {error.strerror}") from error
-    with _open(folder) as gallery:
-        yield gallery
-
-
-def _open(folder: Path | None) -> Gallery:
     if folder is None:
         return Gallery(time.time)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError("configuration_invalid", f"--data {folder}: {error.strerror}") from error
     file, key = folder / "gallery.sqlite", KeyFile(Path("gallery-key"), folder)
     key.read_or_create(file)
     return Gallery.open(file, key, time.time)

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from kiosk.domain import Box
 from kiosk.vision.pixels import Image, cut
 
-WORN = 0.5
-"""From here on a mask counts as worn."""
 UNKNOWN = -1.0
 LEAST_SIDE = 32
 """Pixels of the face's short side; less tells nothing."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain import Box, Masking
-from kiosk.vision.mask import WORN
+from kiosk.ports import WORN
 from kiosk.vision.measures import NOT_ASSESSED, OCCLUDED, Cover
 from kiosk.vision.pixels import Image, cut, shrink
 

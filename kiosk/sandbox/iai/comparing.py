@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.ports import AnalysedFace, Wish
+from kiosk.ports import WORN, AnalysedFace, Wish
 from kiosk.recognition.on_device.calibration import fixed_similarity, score
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.matching import cosine_of
@@ -14,8 +14,6 @@ from kiosk.sandbox.refusals import Refused
 MODEL = "3.0"
 MATCH = 60.0
 """The score from which VerifyFace and VerifyPerson say yes: fixed by the vendor."""
-WORN = 0.5
-"""The surety from which a mask counts as worn."""
 _WHOLE = Wish(quality=False)
 _MASKED = Wish(quality=False, upper=True, mask=True)
 
@@ -108,8 +106,4 @@ def masked_score(one: AnalysedFace, other: AnalysedFace) -> float:
     """By what a mask leaves free where either wears one and the eye could tell, else by the whole faces."""
     if max(one.mask, other.mask) < WORN or one.upper is None or other.upper is None:
         return score(cosine_of(one.embedding, other.embedding))
-    return _upper_score(cosine_of(one.upper, other.upper))
-
-
-def _upper_score(cosine: float) -> float:
-    return score(cosine, masked=True)
+    return score(cosine_of(one.upper, other.upper), masked=True)

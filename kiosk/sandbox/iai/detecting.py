@@ -6,9 +6,9 @@ where the vendor's types allow it, else the zero that the vendor sends for what 
 
 from __future__ import annotations
 
-from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
+from kiosk.ports import WORN, AnalysedFace, AnalysedPhoto, Wish
 from kiosk.sandbox.iai.actions import Action, Answer
-from kiosk.sandbox.iai.comparing import MODEL, WORN
+from kiosk.sandbox.iai.comparing import MODEL
 from kiosk.sandbox.iai.parameters import Choice, FacesToFind, Model, OnePicture, SmallestFace, Switch
 from kiosk.sandbox.iai.pictures import Pictures, rectangle
 from kiosk.sandbox.iai.shapes import shape
