@@ -1,0 +1,72 @@
+"""The whole configuration as models; `kiosk.configuration` reads it.
+
+`config/kiosk.toml` shows every setting; a test holds it to this module. Secrets are never values
+here, only the files (or systemd credentials) that hold them.
+"""
+
+from kiosk.settings.base import (
+    ConsoleName,
+    FalseMatches,
+    GroupIdentifier,
+    Identifier,
+    PositiveSeconds,
+    Rate,
+    Score,
+    Section,
+    Share,
+    is_loopback,
+)
+from kiosk.settings.camera import CAMERA_SCHEMES, LEAST_REGION, LIVE_SCHEMES, STREAM_SCHEMES, CameraSettings
+from kiosk.settings.eye import (
+    EnrolmentSettings,
+    EyeSettings,
+    LivenessPolicy,
+    LivenessSettings,
+    PresentationSettings,
+    QualitySettings,
+    Task,
+)
+from kiosk.settings.portal import RELAY_SCHEMES, PortalSettings, Recogniser, RuleSettings
+from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings, TencentSettings
+from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
+from kiosk.settings.whole import NESTING, PREFIX, Settings
+
+__all__ = [
+    "CAMERA_SCHEMES",
+    "LEAST_REGION",
+    "LIVE_SCHEMES",
+    "NESTING",
+    "PREFIX",
+    "RELAY_SCHEMES",
+    "STREAM_SCHEMES",
+    "CameraSettings",
+    "ConsoleName",
+    "EnrolmentSettings",
+    "EyeSettings",
+    "FalseMatches",
+    "GroupIdentifier",
+    "Identifier",
+    "JournalSettings",
+    "LivenessPolicy",
+    "LivenessSettings",
+    "LogSettings",
+    "OnDeviceSettings",
+    "PortalSettings",
+    "PositiveSeconds",
+    "PresentationSettings",
+    "QualitySettings",
+    "Rate",
+    "Recogniser",
+    "RuleSettings",
+    "Score",
+    "Section",
+    "Settings",
+    "Share",
+    "SiteSettings",
+    "Task",
+    "TencentIaiSettings",
+    "TencentLegacySettings",
+    "TencentSettings",
+    "WebSettings",
+    "is_loopback",
+]
