@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ import msgspec
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from kiosk.settings import NESTING, PREFIX, RuleSettings, Settings
+from kiosk.settings import (
+    NESTING,
+    PREFIX,
+    HolidaySettings,
+    PersonSettings,
+    RuleSettings,
+    RuleTestSettings,
+    ScheduleSettings,
+    Settings,
+)
 
 _HEAD = f"""\
 # Every setting of kiosk with its default.
@@ -21,7 +31,17 @@ _HEAD = f"""\
 # `kiosk check --config FILE` says whether a file is right and what it would run.
 """
 _EXAMPLE_RULE = RuleSettings(name="enrolled-people", when="verdict.kind == 'match'", effect="grant")
+_ASLEEP = {
+    "[[rule_tests]]": RuleTestSettings(name="strangers stay out", given={"verdict.kind": "non_match"}, expect="deny"),
+    "[schedules.office]": ScheduleSettings(spans=("mon-fri 08:00-18:00", "sat 10:00-14:00")),
+    "[holidays.christmas]": HolidaySettings(yearly="12-25"),
+    "[people.alice]": PersonSettings(groups=("staff",), cards=("26:12:3456",)),
+}
+"""Sections there are none of by default: shown as comments."""
 _EXAMPLES = {
+    "occupancy_limit": 50,
+    "valid_from": date(2026, 1, 1),
+    "valid_until": date(2026, 12, 31),
     "exposure_ms": 10.0,
     "focus": 30,
     "gain": 64,
@@ -45,7 +65,13 @@ def reference() -> str:
         elif isinstance(value, dict):
             parts += [_table(f"[{name}.{key}]", section) for key, section in value.items()]
     parts.append(_table("[[rules]]", _EXAMPLE_RULE))
+    parts += [_asleep(header, section) for header, section in _ASLEEP.items()]
     return "\n".join(parts)
+
+
+def _asleep(header: str, section: BaseModel) -> str:
+    lines = _table(header, section).splitlines()
+    return "\n".join(line if line.startswith("# ") else f"#{line}" for line in lines) + "\n"
 
 
 def _table(header: str, section: BaseModel) -> str:
@@ -69,6 +95,10 @@ def _entry(name: str, field: FieldInfo, value: Any) -> Iterator[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(one)}' for key, one in value.items())} }}" if value else "{}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, int | float):

@@ -4,6 +4,15 @@
 here, only the files (or systemd credentials) that hold them.
 """
 
+from kiosk.settings.access import (
+    CredentialSettings,
+    Factor,
+    HolidaySettings,
+    PersonSettings,
+    RuleSettings,
+    RuleTestSettings,
+    ScheduleSettings,
+)
 from kiosk.settings.base import (
     ConsoleName,
     FalseMatches,
@@ -26,7 +35,7 @@ from kiosk.settings.eye import (
     QualitySettings,
     Task,
 )
-from kiosk.settings.portal import RELAY_SCHEMES, PortalSettings, Recogniser, RuleSettings
+from kiosk.settings.portal import LINE_SCHEMES, READER_SCHEMES, RELAY_SCHEMES, PortalSettings, Recogniser
 from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings, TencentSettings
 from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
 from kiosk.settings.whole import NESTING, PREFIX, Settings
@@ -34,23 +43,29 @@ from kiosk.settings.whole import NESTING, PREFIX, Settings
 __all__ = [
     "CAMERA_SCHEMES",
     "LEAST_REGION",
+    "LINE_SCHEMES",
     "LIVE_SCHEMES",
     "NESTING",
     "PREFIX",
+    "READER_SCHEMES",
     "RELAY_SCHEMES",
     "STREAM_SCHEMES",
     "CameraSettings",
     "ConsoleName",
+    "CredentialSettings",
     "EnrolmentSettings",
     "EyeSettings",
+    "Factor",
     "FalseMatches",
     "GroupIdentifier",
+    "HolidaySettings",
     "Identifier",
     "JournalSettings",
     "LivenessPolicy",
     "LivenessSettings",
     "LogSettings",
     "OnDeviceSettings",
+    "PersonSettings",
     "PortalSettings",
     "PositiveSeconds",
     "PresentationSettings",
@@ -58,6 +73,8 @@ __all__ = [
     "Rate",
     "Recogniser",
     "RuleSettings",
+    "RuleTestSettings",
+    "ScheduleSettings",
     "Score",
     "Section",
     "Settings",

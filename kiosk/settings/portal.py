@@ -1,15 +1,17 @@
-"""Portals and their rules."""
+"""Portals: what they are made of, and how they behave."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from kiosk.settings.base import Identifier, PositiveSeconds, Section
 from kiosk.settings.eye import LivenessPolicy
 
-RELAY_SCHEMES = ("sim",)
+RELAY_SCHEMES = ("sim", "gpiod")
+LINE_SCHEMES = RELAY_SCHEMES
+READER_SCHEMES = ("evdev", "wiegand", "osdp", "sim")
 Recogniser = Literal["tencent-legacy", "tencent-iai", "on-device"]
 
 
@@ -17,14 +19,36 @@ class PortalSettings(Section):
     camera: Identifier = "front"
     """The name of a camera in [cameras]."""
     relay: str = "sim:door"
-    """`sim:NAME` is a simulated relay."""
+    """The lock: `gpiod:/dev/gpiochip0/17` or `gpiod:LINE-NAME`, with `?active=low&bias=pull-up&drive=open-drain`; `sim:NAME`."""
+    outputs: dict[Identifier, str] = Field(default_factory=dict)
+    """Further relays by name, which rules may unlock, and `lamp_red`, `lamp_green`, `lamp_blue` and `buzzer`."""
+    contact: str = ""
+    """The door position switch, active while the door is closed; like a relay, with `&debounce_ms=20`. Empty for none."""
+    request_to_exit: str = ""
+    """The button or sensor inside."""
+    request_to_exit_unlocks: bool = True
+    """Whether it moves the lock, or only says that the door is not forced."""
+    tamper: str = ""
+    """A contact that is active while the case is shut."""
+    fire: str = ""
+    """The fire alarm's contact, active while there is none: it releases the portal when it opens or its cable is cut."""
+    readers: tuple[str, ...] = ()
+    """Of credentials: `evdev:/dev/input/by-id/…`, `wiegand:/dev/gpiochip0/5/6`, `osdp:/dev/ttyUSB0?address=1`, `sim:NAME`."""
+    codes: bool = False
+    """Whether QR codes shown to the camera count as credentials."""
     recogniser: Recogniser = "tencent-legacy"
     """`tencent-legacy`: /face/identify; `tencent-iai`: SearchPersons; `on-device`: the gallery on this box."""
     fallback: Recogniser | Literal["none"] = "none"
     """Asked while the recogniser cannot be reached; never because it did not recognise somebody."""
     second_opinion: Recogniser | Literal["none"] = "none"
     """Asked about every match; unless it names the same person, nobody is let in. It does not see pictures that may not leave."""
-    strategy: Literal["identify"] = "identify"
+    strategy: Literal["identify", "identify+confirm", "claim+compare", "crowd"] = "identify"
+    """`identify+confirm`: the candidate is compared one to one besides; `claim+compare`: a credential says who, the face
+    confirms; `crowd`: all faces in view are searched for in one go."""
+    confirm: Recogniser | Literal["same"] = "same"
+    """Who compares one to one; `same`: the recogniser."""
+    claim_within: PositiveSeconds = 15.0
+    """Seconds for which a credential claims a person, and for which a second factor or person is waited for."""
     cloud_consent: bool = False
     """Whether pictures of people about whom the gallery says nothing may be sent to the cloud. Of others the gallery decides."""
     liveness: LivenessPolicy = "off"
@@ -39,13 +63,65 @@ class PortalSettings(Section):
     max_unlock: Annotated[float, Field(gt=0, le=60)] = 10.0
     """Seconds; no rule may unlock for longer."""
 
-    @field_validator("relay")
+    relock_on_open: bool = True
+    """Lock again as soon as the door has opened; needs `contact`."""
+    held_open_after: PositiveSeconds = 30.0
+    """Seconds after which an open door is an alarm."""
+    outside: bool = True
+    """Whether strangers can walk up to it: then a grant without liveness is warned of."""
+    interlock: Identifier | Literal[""] = ""
+    """Of the portals that name the same interlock one is open at a time, as in a mantrap."""
+    area_from: Identifier | Literal[""] = ""
+    """Where whoever passes comes from; empty for outside."""
+    area_to: Identifier | Literal[""] = ""
+    """Where they are then; anti-passback and occupancy count by areas, across the portals of the box."""
+    anti_passback: Literal["off", "soft", "hard", "timed"] = "off"
+    """Whoever is in an area may not enter it again: `soft` lets them and says so, `timed` denies for a time."""
+    anti_passback_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Of `timed`."""
+    occupancy_limit: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """People in `area_to` at most."""
+    lock_out_after: Annotated[int, Field(ge=1, le=100)] = 5
+    """Failures within a minute after which the portal takes a rest."""
+    lock_out_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """How long."""
+    open_during: Identifier | Literal[""] = ""
+    """A schedule during which the portal is held open."""
+    first_person_in: bool = False
+    """Whether it then opens only after somebody was granted."""
+    untrusted_clock: Literal["deny", "allow"] = "deny"
+    """Whether rules that need the time may be asked while the clock is not known to be right."""
+
+    @field_validator("relay", "contact", "request_to_exit", "tamper", "fire")
     @classmethod
-    def _known_scheme(cls, url: str) -> str:
-        scheme, _, rest = url.partition(":")
-        if scheme not in RELAY_SCHEMES or not rest:
-            raise ValueError(f"'{url}' is no relay; write sim:NAME")
+    def _known_scheme(cls, url: str, field: ValidationInfo) -> str:
+        if url or field.field_name == "relay":
+            known(url, LINE_SCHEMES, "line")
         return url
+
+    @field_validator("outputs")
+    @classmethod
+    def _known_outputs(cls, outputs: dict[str, str]) -> dict[str, str]:
+        for url in outputs.values():
+            known(url, LINE_SCHEMES, "line")
+        if "relay" in outputs:
+            raise ValueError("'relay' is the portal's own; give the output another name")
+        return outputs
+
+    @field_validator("readers")
+    @classmethod
+    def _known_readers(cls, readers: tuple[str, ...]) -> tuple[str, ...]:
+        for url in readers:
+            known(url, READER_SCHEMES, "reader")
+        return readers
+
+    @model_validator(mode="after")
+    def _parts_meet(self) -> Self:
+        if self.first_person_in and not self.open_during:
+            raise ValueError("first_person_in needs open_during, the schedule it is about")
+        if (self.anti_passback != "off" or self.occupancy_limit is not None) and not self.area_to:
+            raise ValueError("anti_passback and occupancy_limit need area_to, the area they count")
+        return self
 
     @model_validator(mode="after")
     def _engines_differ(self) -> Self:
@@ -63,15 +139,8 @@ class PortalSettings(Section):
         return (self.recogniser, *(name for name in (self.fallback, self.second_opinion) if name != "none"))
 
 
-class RuleSettings(Section):
-    """One line of policy. Deny rules are tried first, then grants; the first match wins; else deny."""
-
-    name: Identifier
-    when: Annotated[str, Field(min_length=1, max_length=2000)]
-    """A CEL condition over subject, verdict, quality, presentation, portal and time."""
-    effect: Literal["grant", "deny"]
-    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")] = "denied_by_rule"
-    """The slug shown and recorded when a deny rule matches."""
-    unlock_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
-    portals: tuple[Identifier, ...] = ()
-    """The portals this rule is for; empty for all."""
+def known(url: str, schemes: tuple[str, ...], what: str) -> None:
+    """Raises ValueError where `url` has none of the `schemes`."""
+    scheme, _, rest = url.partition(":")
+    if scheme not in schemes or not rest:
+        raise ValueError(f"'{url}' is no {what}; write one of {', '.join(f'{one}:…' for one in schemes)}")

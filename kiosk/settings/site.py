@@ -15,6 +15,10 @@ class SiteSettings(Section):
     """What this box is called in the journal and in metrics."""
     language: Literal["en", "zh"] = "en"
     """The language people are spoken to in."""
+    timezone: str = "local"
+    """A name such as `Europe/Berlin`, for schedules and rules; `local`: as the system has it."""
+    clock: Literal["synchronised", "trusted"] = "synchronised"
+    """When the time of day is believed: while the kernel says that it is synchronised, or always."""
     state_dir: Path = Path("/var/lib/kiosk")
     """Where the journal and the simulated relays' state live."""
     models_dir: Path = Path("~/.cache/kiosk/models")

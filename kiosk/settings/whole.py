@@ -10,10 +10,18 @@ from pydantic import model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kiosk.errors import did_you_mean
+from kiosk.settings.access import (
+    CredentialSettings,
+    HolidaySettings,
+    PersonSettings,
+    RuleSettings,
+    RuleTestSettings,
+    ScheduleSettings,
+)
 from kiosk.settings.base import Identifier
 from kiosk.settings.camera import CameraSettings
 from kiosk.settings.eye import EnrolmentSettings, EyeSettings, LivenessSettings, PresentationSettings, QualitySettings
-from kiosk.settings.portal import PortalSettings, RuleSettings
+from kiosk.settings.portal import PortalSettings
 from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings
 from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
 
@@ -41,6 +49,11 @@ class Settings(BaseSettings):
     on_device: OnDeviceSettings = OnDeviceSettings()
     portals: dict[Identifier, PortalSettings] = {"door": PortalSettings()}
     rules: tuple[RuleSettings, ...] = ()
+    rule_tests: tuple[RuleTestSettings, ...] = ()
+    schedules: dict[Identifier, ScheduleSettings] = {}
+    holidays: dict[Identifier, HolidaySettings] = {}
+    people: dict[Identifier, PersonSettings] = {}
+    credentials: CredentialSettings = CredentialSettings()
     journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
 
@@ -70,6 +83,10 @@ class Settings(BaseSettings):
                         f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
                         f"{did_you_mean(portal_name, self.portals)}"
                     )
+        for name, portal in self.portals.items():
+            if portal.open_during and portal.open_during not in self.schedules:
+                near = did_you_mean(portal.open_during, self.schedules)
+                raise ValueError(f"portals.{name}.open_during is '{portal.open_during}', which is not in [schedules]{near}")
         return self
 
     @model_validator(mode="after")
