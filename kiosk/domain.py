@@ -238,7 +238,9 @@ class Candidate(Struct, frozen=True):
 class Match(Struct, frozen=True, tag="match"):
     """The probe is this person's: score at or over the threshold and clear of the runner-up by the margin.
 
-    `margin` is the distance to the best other person, 100 where there is none.
+    `margin` is the distance to the best other person, 100 where there is none. `false_match_rate`: of strangers, the share that
+    would reach this score, as far as the engine can tell; 1 where it cannot. `groups`: as the engine knows them.
+    `confirmed`: whether a comparison one to one agreed.
     """
 
     person: Name
@@ -246,6 +248,9 @@ class Match(Struct, frozen=True, tag="match"):
     margin: Percent
     engine: Name
     tag: str = ""
+    false_match_rate: Ratio = 1.0
+    groups: tuple[Name, ...] = ()
+    confirmed: bool = False
 
 
 class NonMatch(Struct, frozen=True, tag="non_match"):
@@ -273,18 +278,51 @@ class Inconclusive(Struct, frozen=True, tag="inconclusive"):
 Verdict = Match | NonMatch | AttackPresentation | Inconclusive
 
 
+CredentialKind = Literal["pin", "card", "qr", "claim"]
+"""`claim`: by HTTP, from a system that identified the person itself."""
+
+
+class Credential(Struct, frozen=True):
+    """What somebody presented besides the face; never its value.
+
+    `person`: whose it is, empty where nobody's; `duress`: it says that its owner is forced. `at`: monotonic seconds.
+    """
+
+    kind: CredentialKind
+    at: float
+    person: Annotated[str, Meta(max_length=64)] = ""
+    duress: bool = False
+
+
+Factor = Literal["pin", "card", "qr", "second_person"]
+
+
 class Grant(Struct, frozen=True, tag="grant"):
-    """`rule` lets `person` through; good until `expires_at` (monotonic seconds)."""
+    """`rule` lets `person` through; good until `expires_at` (monotonic seconds).
+
+    `unlock`: the portal's outputs by name, empty for its relay. `require`: what has to come besides before anything moves.
+    """
 
     person: Name
     rule: Name
     unlock_seconds: Seconds
     expires_at: float
+    unlock: tuple[Name, ...] = ()
+    hold: Literal["none", "open", "toggle"] = "none"
+    require: tuple[Factor, ...] = ()
+    prompt: str = ""
+    alarm: str = ""
+    notify: tuple[Name, ...] = ()
+    checkout: str = ""
+    duress: bool = False
 
 
 class Deny(Struct, frozen=True, tag="deny"):
     reason: Slug
     rule: Name
+    prompt: str = ""
+    alarm: str = ""
+    notify: tuple[Name, ...] = ()
 
 
 Decision = Grant | Deny

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.access.policy import Facts, LocalTime, Policy
+from kiosk.access.facts import Facts, LocalTime, PortalFacts, Subject
+from kiosk.access.policy import Policy
 from kiosk.domain import AttackPresentation, Deny, Grant, Inconclusive, Match, NonMatch, QualityReport, Verdict
 from kiosk.errors import ConfigurationError
 from kiosk.settings import RuleSettings
@@ -29,7 +30,8 @@ def rule(when: str, effect: Effect = "grant", name: str = "r", **more: object) -
 
 
 def facts(verdict: Verdict = MATCH, portal: str = "door", time: LocalTime = NOON, faces: int = 1, attempt: int = 1) -> Facts:
-    return Facts(portal, verdict, QualityReport({}, (), 3), faces, attempt, time)
+    subject = Subject(verdict.person if isinstance(verdict, Match) else "")
+    return Facts(PortalFacts(portal), verdict, subject, QualityReport({}, (), 3), faces, attempt, time)
 
 
 def decide(*rules: RuleSettings, about: Facts | None = None) -> Grant | Deny:

@@ -9,20 +9,19 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Self
+from typing import Self
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from kiosk.access.condition import EVALUATION_ERRORS, Condition
+from kiosk.access.facts import KINDS, Facts, LocalTime, PortalFacts, Subject, variables
 from kiosk.domain import (
     AttackPresentation,
-    Count,
     Decision,
     Deny,
     Grant,
     Inconclusive,
     Match,
-    Name,
     NonMatch,
     QualityReport,
     Slug,
@@ -35,27 +34,7 @@ from kiosk.slugs import TABLE
 DEFAULT_RULE = "default"
 """The name a decision carries where no rule of the file made it."""
 
-_CLOCK = frozenset({"weekday", "minute"})
-_KINDS = {Match: "match", NonMatch: "non_match", AttackPresentation: "attack", Inconclusive: "inconclusive"}
-
-
-class LocalTime(Struct, frozen=True):
-    """`weekday`: 0 is Monday; `minute`: of the day; `trusted`: whether the clock is known to be right."""
-
-    weekday: Annotated[int, Meta(ge=0, le=6)]
-    minute: Annotated[int, Meta(ge=0, le=1439)]
-    trusted: bool
-
-
-class Facts(Struct, frozen=True):
-    """All a rule may ask about. `faces`: in view; `attempt`: probes of this presentation so far, from 1."""
-
-    portal: Name
-    verdict: Verdict
-    quality: QualityReport
-    faces: Count
-    attempt: Annotated[int, Meta(ge=1)]
-    time: LocalTime
+_CLOCK = frozenset({"weekday", "minute", "date", "schedules", "holidays"})
 
 
 class _Rule(Struct, frozen=True):
@@ -89,7 +68,7 @@ class Policy:
             except ConfigurationError as error:
                 found.append(error.detail)
             else:
-                found += condition.mistakes(_SAMPLES, {"verdict.kind": tuple(_KINDS.values())})
+                found += condition.mistakes(_SAMPLES, {"verdict.kind": tuple(KINDS.values())})
                 compiled.append(_Rule(rule, condition))
             mistakes += [f"rule '{rule.name}': {line}" for line in found]
         if mistakes:
@@ -107,18 +86,14 @@ class Policy:
         verdict = facts.verdict
         if isinstance(verdict, AttackPresentation | Inconclusive):
             return Deny(verdict.cause, DEFAULT_RULE)
-        context = _variables(facts)
-        denied = self._first(self._deny, facts.portal, context)
+        context = variables(facts)
+        denied = self._first(self._deny, facts.portal.name, context)
         if denied is not None:
-            return denied if isinstance(denied, Deny) else Deny(denied.reason, denied.name)
+            return denied if isinstance(denied, Deny) else _denial(denied)
         if not isinstance(verdict, Match):
             return Deny(verdict.cause, DEFAULT_RULE)
-        granted = self._first(self._grant, facts.portal, context)
-        if granted is None:
-            return Deny("no_rule_matched", DEFAULT_RULE)
-        if isinstance(granted, Deny):
-            return granted
-        return Grant(verdict.person, granted.name, granted.unlock_seconds, expires_at)
+        granted = self._first(self._grant, facts.portal.name, context) or Deny("no_rule_matched", DEFAULT_RULE)
+        return granted if isinstance(granted, Deny) else _grant(granted, facts, expires_at)
 
     @staticmethod
     def _first(rules: Sequence[_Rule], portal: str, context: dict[str, dict[str, object]]) -> RuleSettings | Deny | None:
@@ -134,6 +109,27 @@ class Policy:
         return None
 
 
+def _denial(rule: RuleSettings) -> Deny:
+    return Deny(rule.reason, rule.name, prompt=rule.prompt, alarm=rule.alarm, notify=rule.notify)
+
+
+def _grant(rule: RuleSettings, facts: Facts, expires_at: float) -> Grant:
+    return Grant(
+        facts.subject.person,
+        rule.name,
+        rule.unlock_seconds,
+        expires_at,
+        unlock=rule.unlock,
+        hold=rule.hold,
+        require=rule.require,
+        prompt=rule.prompt,
+        alarm=rule.alarm,
+        notify=rule.notify,
+        checkout=rule.checkout,
+        duress=bool(facts.credential and facts.credential.duress),
+    )
+
+
 def _holds(condition: Condition, context: dict[str, dict[str, object]]) -> bool | Slug:
     try:
         value = condition.value(context)
@@ -143,30 +139,6 @@ def _holds(condition: Condition, context: dict[str, dict[str, object]]) -> bool 
     except EVALUATION_ERRORS:
         return "rule_failed"
     return value if isinstance(value, bool) else "rule_failed"
-
-
-def _variables(facts: Facts) -> dict[str, dict[str, object]]:
-    """Every name exists for every verdict, empty or 0 where it says nothing; only an untrusted hour is left out.
-
-    CEL does not mix whole and fractional numbers in sums, so scores are always fractional.
-    """
-    verdict, time = facts.verdict, facts.time
-    match = verdict if isinstance(verdict, Match) else None
-    hour: dict[str, object] = {"weekday": time.weekday, "minute": time.minute} if time.trusted else {}
-    return {
-        "subject": {"person": match.person if match else "", "tag": match.tag if match else ""},
-        "verdict": {
-            "kind": _KINDS[type(verdict)],
-            "score": float(verdict.score) if isinstance(verdict, Match | NonMatch) else 0.0,
-            "margin": float(match.margin) if match else 0.0,
-            "engine": verdict.engine,
-            "cause": "" if isinstance(verdict, Match) else verdict.cause,
-        },
-        "quality": {"grade": facts.quality.grade},
-        "presentation": {"faces": facts.faces, "attempt": facts.attempt},
-        "portal": {"name": facts.portal},
-        "time": {"trusted": time.trusted, **hour},
-    }
 
 
 def _setting_mistakes(rule: RuleSettings) -> Iterator[str]:
@@ -184,7 +156,9 @@ def _sha256(rules: Sequence[RuleSettings]) -> str:
 
 def _sample(verdict: Verdict) -> dict[str, dict[str, object]]:
     noon = LocalTime(weekday=0, minute=720, trusted=True)
-    return _variables(Facts("door", verdict, QualityReport({}, (), 4), faces=1, attempt=1, time=noon))
+    person = verdict.person if isinstance(verdict, Match) else ""
+    subject = Subject(person, groups=("staff",), tags=("day",))
+    return variables(Facts(PortalFacts("door"), verdict, subject, QualityReport({}, (), 4), faces=1, attempt=1, time=noon))
 
 
 _SAMPLES = {

@@ -18,7 +18,8 @@ import structlog
 
 from kiosk import slugs
 from kiosk.access import alive
-from kiosk.access.policy import Facts, LocalTime, Policy
+from kiosk.access.facts import Facts, LocalTime, PortalFacts, Subject
+from kiosk.access.policy import Policy
 from kiosk.access.portal import Decided, Present
 from kiosk.domain import Began, Ended, Match, NonMatch, Shot, Told
 from kiosk.errors import JournalError
@@ -142,8 +143,11 @@ class Attendant:
         refused = alive.refusal(self._settings.liveness, shot.liveness)
         visit.answer = answer = Answer(refused) if refused else await self._answer(shot, expires_at)
         facts = Facts(
-            portal=self._name,
+            portal=PortalFacts(self._name),
             verdict=answer.verdict,
+            subject=Subject(answer.verdict.person if isinstance(answer.verdict, Match) else ""),
+            liveness=shot.liveness,
+            masked=shot.probe.masked,
             quality=shot.probe.quality,
             faces=self._faces,
             attempt=shot.attempt,
