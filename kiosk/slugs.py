@@ -269,6 +269,7 @@ TABLE: dict[str, Entry] = {
     "configuration_unknown_variable": Entry("setup", _NOBODY, ("an unknown KIOSK_ variable is set", "存在未知的 KIOSK_ 变量")),
     "secret_missing": Entry("setup", _NOBODY, ("a secret's file is missing", "缺少密钥文件")),
     "rule_invalid": Entry("setup", _NOBODY, ("a rule does not compile", "规则无法编译")),
+    "calendar_invalid": Entry("setup", _NOBODY, ("a schedule, a holiday or the time zone is none", "日程、节假日或时区无效")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
