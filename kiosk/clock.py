@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import tzinfo
@@ -20,18 +21,27 @@ _TIME_ERROR = 5
 """adjtimex(2): what it returns while the clock is not synchronised."""
 _TIMEX_BYTES = 512
 """More than a struct timex takes anywhere; all zero, it asks and changes nothing."""
+_ASK = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
+_ANSWER_WITHIN = 5.0
 _LOCALTIME = Path("/etc/localtime")
 
 
 def synchronised() -> bool:
-    """Whether the kernel says that something keeps the clock right: timesyncd, chrony and ntpd all tell it."""
+    """Whether the kernel says that something keeps the clock right: timesyncd, chrony and ntpd all tell it. May take seconds."""
     libc = ctypes.CDLL(None, use_errno=True)
     state = int(libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
-    return 0 <= state < _TIME_ERROR
+    if state >= 0:
+        return state < _TIME_ERROR
+    # A service that may not set the clock (ProtectClock=) may not ask for its state either; systemd tells.
+    try:
+        said = subprocess.run(_ASK, capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return said.stdout.strip() == "yes"
 
 
 class TrustedClock:
-    """Thread rule: one thread."""
+    """`now` on one thread. Before the first `refresh` a clock that should be synchronised is not believed."""
 
     def __init__(
         self,
@@ -45,8 +55,14 @@ class TrustedClock:
         self._steady = steady
         self._kernel = kernel
         self._offset = wall() - steady()
+        self._kept_right = False
         self.jumped = False
         """Whether somebody set the clock since the start, without its being synchronised afterwards."""
+
+    def refresh(self) -> None:
+        """Asks whether the clock is kept right; `now` goes by the last answer. Blocks: any thread, every few seconds."""
+        if self._synchronised:
+            self._kept_right = self._kernel()
 
     def now(self) -> tuple[float, bool]:
         """Unix seconds, and whether to believe them.
@@ -55,7 +71,7 @@ class TrustedClock:
         """
         moment = self._wall()
         offset = moment - self._steady()
-        trusted = self._kernel() if self._synchronised else True
+        trusted = self._kept_right or not self._synchronised
         if abs(offset - self._offset) > JUMP:
             self.jumped = True
         self._offset = offset

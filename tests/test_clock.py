@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -25,7 +26,10 @@ class Hands:
         self.steady += seconds
 
     def clock(self, *, trusted: bool = False) -> TrustedClock:
-        return TrustedClock("trusted" if trusted else "synchronised", lambda: self.wall, lambda: self.steady, lambda: self.right)
+        manner: Literal["trusted", "synchronised"] = "trusted" if trusted else "synchronised"
+        clock = TrustedClock(manner, lambda: self.wall, lambda: self.steady, lambda: self.right)
+        clock.refresh()
+        return clock
 
 
 def test_a_synchronised_clock_is_believed_as_long_as_the_kernel_says_so() -> None:
@@ -33,6 +37,7 @@ def test_a_synchronised_clock_is_believed_as_long_as_the_kernel_says_so() -> Non
     clock = hands.clock()
     assert clock.now() == (1_800_000_000.0, True)
     hands.right = False
+    clock.refresh()
     assert clock.now()[1] is False
 
 
@@ -65,7 +70,10 @@ def test_slow_drift_and_sleep_are_no_jumps() -> None:
 
 
 def test_the_real_clocks_agree_with_the_kernel() -> None:
-    moment, trusted = TrustedClock("synchronised").now()
+    clock = TrustedClock("synchronised")
+    assert clock.now()[1] is False
+    clock.refresh()
+    moment, trusted = clock.now()
     assert abs(moment - time.time()) < 60
     assert trusted is synchronised()
 
