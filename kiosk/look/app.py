@@ -99,11 +99,18 @@ class _Errand:
 
     async def camera(self, camera: _Camera, seconds: float, draw: Path | None) -> bool:
         """The best of what it gives in so many seconds."""
-        name = camera[1].shown
-        best, error = await self._best(camera, seconds, pictures=draw is not None)
-        seen = (
-            Seen(name, best.photo, best.unsound or "") if best else failure(name, error or CameraError("camera_lost", "no frame"))
-        )
+        best: Glanced | None = None
+        seen = Seen(camera[1].shown, slug="camera_lost", detail=f"no picture in {seconds:g} s")
+        try:
+            async with watching(self._desk.settings, camera, self._quality, seconds, pictures=draw is not None) as glances:
+                async for glance in glances:
+                    # What is wrong with the camera is heard even where a good picture came before.
+                    if best is None or glance.unsound or worth(glance) >= worth(best):
+                        best = glance
+        except CameraError as error:
+            seen = failure(camera[1].shown, error)
+        if best:
+            seen = Seen(camera[1].shown, best.photo, best.unsound or "")
         self._tell(seen)
         if draw and best and best.jpeg:
             async with pool(self._desk.settings, self._quality, 1) as eyes:
@@ -111,58 +118,44 @@ class _Errand:
         return seen.failed
 
     async def live(self, camera: _Camera, seconds: float | None) -> bool:
-        name = camera[1].shown
-        with suppress(asyncio.CancelledError), Live(console=self._desk.console, auto_refresh=False) as screen:
-            try:
-                async with asyncio.timeout(None) as clock, watching(self._desk.settings, camera, self._quality) as glances:
-                    begun = time.monotonic()
-                    clock.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
-                    looked = 0
+        """Until so many seconds have passed, or Ctrl-C."""
+        looked, begun, name = 0, time.monotonic(), camera[1].shown
+        try:
+            with suppress(asyncio.CancelledError), Live(console=self._desk.console, auto_refresh=False) as screen:
+                async with watching(self._desk.settings, camera, self._quality, seconds) as glances:
                     async for glance in glances:
                         looked += 1
-                        seen = Seen(name, glance.photo, glance.unsound or "")
-                        pace = f"{looked / max(time.monotonic() - begun, 0.1):.1f} pictures a second"
-                        if self._as_json:
-                            print_json(told.of_picture(seen, self._language))
-                        else:
-                            screen.update(self._show.live(seen, pace), refresh=True)
-            except TimeoutError:
-                pass
-            except CameraError as error:
-                self._tell(failure(name, error))
-                return True
+                        begun = glance.at if looked == 1 else begun
+                        self._refresh(
+                            screen, Seen(name, glance.photo, glance.unsound or ""), looked / max(glance.at - begun, 1.0)
+                        )
+        except CameraError as error:
+            self._tell(failure(name, error))
+            return True
         return False
 
-    async def _best(self, camera: _Camera, seconds: float, *, pictures: bool) -> tuple[Glanced | None, KioskError | None]:
-        best: Glanced | None = None
-        try:
-            async with (
-                asyncio.timeout(None) as clock,
-                watching(self._desk.settings, camera, self._quality, pictures=pictures) as glances,
-            ):
-                clock.reschedule(asyncio.get_running_loop().time() + seconds)
-                async for glance in glances:
-                    # What is wrong with the camera's pictures is heard even where a good one came before.
-                    better = best is None or worth(glance) >= worth(best)
-                    best = glance if better or glance.unsound else best
-        except TimeoutError:
-            return best, None
-        except CameraError as error:
-            return best, error
-        return best, None
+    def _refresh(self, screen: Live, seen: Seen, pace: float) -> None:
+        if self._as_json:
+            self._tell(seen)
+        else:
+            screen.update(self._show.live(seen, f"{pace:.1f} pictures a second"), refresh=True)
 
     async def _draw(self, eyes: PhotoPool, file: Path, seen: Seen, photo: bytes) -> None:
         """Raises KioskError `file_unwritable`."""
         if seen.photo is None:
             return
         png = await eyes.draw(photo, drawing.shapes_of(seen.photo, self._quality))
-        try:
-            file.write_bytes(png)
-        except OSError as error:
-            raise KioskError("file_unwritable", f"{file}: {error.strerror}") from error
+        await asyncio.to_thread(_write, file, png)
 
     def _tell(self, seen: Seen) -> None:
         if self._as_json:
             print_json(told.of_picture(seen, self._language))
         else:
             self._desk.console.print(self._show.picture(seen), crop=False, soft_wrap=seen.failed)
+
+
+def _write(file: Path, png: bytes) -> None:
+    try:
+        file.write_bytes(png)
+    except OSError as error:
+        raise KioskError("file_unwritable", f"{file}: {error.strerror}") from error

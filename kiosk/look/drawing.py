@@ -32,7 +32,7 @@ def _lines(seen: AnalysedFace, settings: QualitySettings) -> Iterator[str]:
     yield from (slug.replace("_", " ") for slug in seen.quality.defects[:_MOST_DEFECTS])
     for gauge, value in readings(seen, settings):
         if value is not None:
-            yield f"{gauge.name} {value:{'+' if gauge.signed else ''}.0f} {'deg' if gauge.unit == '°' else gauge.unit}".rstrip()
+            yield f"{gauge.name} {gauge.written(value)}".replace("°", " deg")
     yield f"mask: {seen.quality.mask.replace('_', ' ')}"
     alive = liveness(seen)
     if alive is not None and alive >= 0:

@@ -37,6 +37,12 @@ class Gauge(NamedTuple):
     def allows(self, value: float) -> bool:
         return self.least <= value <= self.most
 
+    def written(self, value: float) -> str:
+        """As a whole number with its unit."""
+        whole = round(value)
+        number = f"{whole:+d}" if self.signed and whole else f"{whole}"
+        return f"{number} {self.unit}" if self.unit.isalpha() else f"{number}{self.unit}"
+
     def place(self, value: float) -> float:
         """Where on the axis the value lies, 0–1."""
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)

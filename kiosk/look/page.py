@@ -26,12 +26,12 @@ _TALL = 64
 
 
 class Bar(NamedTuple):
-    """One bin: `left`, `wide`, `tall` in units of the drawing; `inside`: whether its middle is within the limits."""
+    """One bin of so many `photos`: `left`, `wide`, `tall` in units of the drawing; `inside`: whether its middle is within the limits."""
 
     left: float
     wide: float
     tall: float
-    count: int
+    photos: int
     inside: bool
     span: str
 
@@ -144,5 +144,6 @@ def _line(reading: Reading) -> Line:
     if value is None:
         return Line(gauge.name, UNKNOWN, None)
     begin, end = sorted((50.0 if gauge.signed else 0.0, 100 * gauge.place(value)))
-    text = f"{value:{'+' if gauge.signed else ''}.0f}{' px' if gauge.unit == 'px' else gauge.unit}"
-    return Line(gauge.name, text, reading.good, begin, end, tuple(100 * gauge.place(limit) for limit in gauge.limits))
+    return Line(
+        gauge.name, gauge.written(value), reading.good, begin, end, tuple(100 * gauge.place(limit) for limit in gauge.limits)
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -109,9 +111,14 @@ async def in_turn(work: Callable[[Path], Awaitable[_T]], files: Sequence[Path]) 
 
 @asynccontextmanager
 async def watching(
-    settings: Settings, camera: tuple[str, CameraSettings], quality: QualitySettings, *, pictures: bool = False
+    settings: Settings,
+    camera: tuple[str, CameraSettings],
+    quality: QualitySettings,
+    seconds: float | None = None,
+    *,
+    pictures: bool = False,
 ) -> AsyncIterator[AsyncIterator[messages.Glanced]]:
-    """An eye at a camera: gives what each frame shows, until the camera ends. Raises CameraError, at once or later."""
+    """An eye at a camera: gives what each frame shows, for so many seconds. Raises CameraError, at once or later."""
     orders = messages.GlanceOrders(
         name=camera[0],
         camera=camera[1].model_dump(mode="json"),
@@ -126,7 +133,7 @@ async def watching(
         started = await _next(eye, settings.eye.start_within)
         if not isinstance(started, messages.Started):
             raise CameraError("eye_contract", f"{type(started).__name__} before Started")
-        yield _glances(eye, settings.eye.photo_within)
+        yield _glances(eye, settings.eye.photo_within, time.monotonic() + (inf if seconds is None else seconds))
     finally:
         await eye.end(_STOP_WITHIN)
 
@@ -148,8 +155,8 @@ async def _awaited(work: Callable[[Path], Awaitable[_T]], file: Path) -> _T:
     return await work(file)
 
 
-async def _glances(eye: EyeProcess, within: float) -> AsyncIterator[messages.Glanced]:
-    while True:
+async def _glances(eye: EyeProcess, within: float, until: float) -> AsyncIterator[messages.Glanced]:
+    while time.monotonic() < until:
         message = await _next(eye, within)
         if isinstance(message, messages.Glanced):
             yield message

@@ -111,11 +111,7 @@ def _bars(every: tuple[Reading, ...]) -> Table:
 
 
 def _value(reading: Reading) -> Text:
-    gauge, value = reading
-    if value is None:
-        return Text("")
-    sign = "+" if gauge.signed else ""
-    return Text(f"{value:{sign}.0f}{gauge.unit if gauge.unit == '°' else ' ' * bool(gauge.unit) + gauge.unit}")
+    return Text("" if reading.value is None else reading.gauge.written(reading.value))
 
 
 def _bar(reading: Reading) -> Text:
@@ -128,14 +124,9 @@ def _bar(reading: Reading) -> Text:
     bar = Text()
     for cell in range(_WIDE):
         filled = begin <= cell < max(end, begin + gauge.signed)
-        bar.append(
-            "┿" if filled and cell in limits else "━" if filled else "┊" if cell in limits else "─", _style(reading, filled)
-        )
+        mark = ("─━", "┊┿")[cell in limits][filled]
+        bar.append(mark, _COLOURS[reading.good] if filled else "dim")
     return bar
-
-
-def _style(reading: Reading, filled: bool) -> str:
-    return _COLOURS[reading.good] if filled else "dim"
 
 
 def _all_measures(report: QualityReport) -> Table:
