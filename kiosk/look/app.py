@@ -126,9 +126,8 @@ class _Errand:
                     async for glance in glances:
                         looked += 1
                         begun = glance.at if looked == 1 else begun
-                        self._refresh(
-                            screen, Seen(name, glance.photo, glance.unsound or ""), looked / max(glance.at - begun, 1.0)
-                        )
+                        pace = looked / max(glance.at - begun, 1.0)
+                        self._refresh(screen, Seen(name, glance.photo, glance.unsound or ""), pace)
         except CameraError as error:
             self._tell(failure(name, error))
             return True

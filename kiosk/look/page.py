@@ -26,7 +26,7 @@ _TALL = 64
 
 
 class Bar(NamedTuple):
-    """One bin of so many `photos`: `left`, `wide`, `tall` in units of the drawing; `inside`: whether its middle is within the limits."""
+    """One bin of so many `photos`: `left`, `wide`, `tall` in units of the drawing; `inside`: its middle is within the limits."""
 
     left: float
     wide: float

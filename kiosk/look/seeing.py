@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -30,7 +30,7 @@ WORKERS = 2
 """Eyes that look at photos side by side; each takes a core and some 300 MB."""
 _AHEAD = 2 * WORKERS
 """Photos looked at while one is shown: keeps every worker busy, and little in memory."""
-_STOP_WITHIN = 1.0
+_STOP_WITHIN = 3.0
 _T = TypeVar("_T")
 
 
@@ -135,7 +135,10 @@ async def watching(
             raise CameraError("eye_contract", f"{type(started).__name__} before Started")
         yield _glances(eye, settings.eye.photo_within, time.monotonic() + (inf if seconds is None else seconds))
     finally:
+        # An eye that cannot get rid of what it has seen does not hear that it shall stop.
+        unheard = asyncio.create_task(_drain(eye))
         await eye.end(_STOP_WITHIN)
+        await unheard
 
 
 def worth(glanced: messages.Glanced) -> tuple[bool, bool, bool, int, float]:
@@ -160,6 +163,12 @@ async def _glances(eye: EyeProcess, within: float, until: float) -> AsyncIterato
         message = await _next(eye, within)
         if isinstance(message, messages.Glanced):
             yield message
+
+
+async def _drain(eye: EyeProcess) -> None:
+    with suppress(CameraError, TimeoutError):
+        while await eye.receive(_STOP_WITHIN):
+            pass
 
 
 async def _next(eye: EyeProcess, within: float) -> messages.FromEye:
