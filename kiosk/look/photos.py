@@ -28,6 +28,11 @@ def read_photo(file: Path) -> bytes:
     return photo
 
 
+def shown(path: Path) -> str:
+    """The path as text, whatever bytes it is made of."""
+    return os.fsencode(path).decode(errors="replace")
+
+
 def files_in(folder: Path) -> list[Path]:
     """Every file in it and its sub-folders, by path; hidden ones and links to folders are passed over.
 
@@ -55,4 +60,4 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def _refuse(error: OSError) -> None:
-    raise PhotoRejected("photo_unreadable", f"{error.filename}: {error.strerror}") from error
+    raise PhotoRejected("photo_unreadable", f"{shown(Path(error.filename))}: {error.strerror}") from error

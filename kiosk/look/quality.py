@@ -18,7 +18,7 @@ from kiosk.eye.pool import PhotoPool
 from kiosk.look import page, told
 from kiosk.look.command import Config, Desk, Json, Overrides, desk_of, print_json, progress
 from kiosk.look.grading import Graded, Summary, reasons_of, summary, worst_first
-from kiosk.look.photos import files_in
+from kiosk.look.photos import files_in, shown
 from kiosk.look.seeing import TURNING, in_turn, pool, see
 from kiosk.look.show import plain
 from kiosk.ports import AnalysedPhoto
@@ -54,7 +54,7 @@ def report(
     graded = asyncio.run(_grade(desk, folder, _photos_in(folder, target), profile, held_to))
     found = summary(graded, held_to)
     if target is not None:
-        write(target, page.render(folder.name or str(folder), graded, found, held_to, desk.settings.site.language))
+        write(target, page.render(shown(folder.resolve()), graded, found, held_to, desk.settings.site.language))
     if json:
         print_json(_as_json(graded, found, desk))
     else:
@@ -69,7 +69,7 @@ def _photos_in(folder: Path, page_file: Path | None) -> list[Path]:
     """Without the page of an earlier run. Raises KioskError where there is nothing."""
     files = [file for file in files_in(folder) if page_file is None or file.absolute() != page_file.absolute()]
     if not files:
-        raise KioskError("nothing_to_import", f"{folder} holds no files")
+        raise KioskError("nothing_to_import", f"{shown(folder)} holds no files")
     return files
 
 
@@ -86,7 +86,7 @@ async def _grade(desk: Desk, folder: Path, files: Sequence[Path], profile: Profi
 
 async def _graded(eyes: PhotoPool, folder: Path, file: Path, profile: Profile) -> Graded:
     seen, photo = await see(eyes, file, TURNING)
-    label, reasons = str(file.relative_to(folder)), reasons_of(seen, profile)
+    label, reasons = shown(file.relative_to(folder)), reasons_of(seen, profile)
     if seen.photo is None:
         return Graded(label, seen, reasons)
     try:
@@ -129,5 +129,5 @@ def _show(desk: Desk, found: Summary, target: Path | None) -> None:
         console.print(f"[yellow]{found.no_pictures}[/] files are no pictures")
     if target is not None:
         console.print(
-            f"written to {plain(str(target))}: it shows faces, delete it when it has served", markup=False, soft_wrap=True
+            f"written to {plain(shown(target))}: it shows faces, delete it when it has served", markup=False, soft_wrap=True
         )

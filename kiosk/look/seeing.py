@@ -18,7 +18,7 @@ from kiosk.errors import CameraError, ConfigurationError, KioskError, PhotoRejec
 from kiosk.eye import messages
 from kiosk.eye.pool import PhotoPool
 from kiosk.eye.process import EyeProcess
-from kiosk.look.photos import read_photo
+from kiosk.look.photos import read_photo, shown
 from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import CAMERA_SCHEMES, CameraSettings, QualitySettings, Settings
 
@@ -89,9 +89,9 @@ async def see(eyes: PhotoPool, file: Path, wish: Wish = WISH) -> tuple[Seen, byt
     photo = b""
     try:
         photo = await asyncio.to_thread(read_photo, file)
-        return Seen(str(file), await eyes.analyse(photo, wish)), photo
+        return Seen(shown(file), await eyes.analyse(photo, wish)), photo
     except (PhotoRejected, CameraError) as error:
-        return Seen(str(file), slug=error.slug, detail=f"{error.detail}{_meant(file) if not photo else ''}"), photo
+        return Seen(shown(file), slug=error.slug, detail=f"{error.detail}{_meant(file) if not photo else ''}"), photo
 
 
 async def in_turn(work: Callable[[Path], Awaitable[_T]], files: Sequence[Path]) -> AsyncIterator[_T]:
