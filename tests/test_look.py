@@ -280,8 +280,27 @@ def test_no_file_crashes_it_and_each_is_a_result_or_a_clear_error(people: Path, 
     for name in ("animated gif of 65535 × 65535", "webp of 16384 × 16384", "tiff of 2³¹ × 2³¹", "heic", "avif", "svg", "text"):
         assert said[name] == "image_format_unknown", name
     assert {said[name] for name in ("png of 16 bits with alpha", "png with alpha", "grey jpeg", "cmyk jpeg")} == {"seen"}
-    assert 0 < memory.own < 200e6
+    assert 0 < memory.own < 150e6
     assert 0 < memory.child < 1e6 * (EyeSettings().photo_memory_mb + 500)
+
+
+def test_a_folder_of_such_files_is_reported_on(people: Path, tmp_path: Path) -> None:
+    files = broken(tmp_path / "broken", picture(people, "P003", "studio_portrait", 256))
+    done = kiosk("quality", "report", tmp_path / "broken", "--json", "--out", tmp_path / "page.html")
+    assert (done.returncode, done.stderr) == (1, "")
+    (found,) = lines(done.stdout)
+    absent = {"a folder", "not there", "under a file", "a name too long", "an endless device", "unreadable"}
+    assert sum(found["counts"].values()) == len(files) - len(absent)
+    assert {"image_decode_failed", "image_too_large", "image_too_small", "photo_unreadable"} <= set(found["reasons"])
+    assert "[bold]x[nothing].jpg" in (tmp_path / "page.html").read_text()
+
+
+def test_files_with_odd_names_are_told_as_text(people: Path, tmp_path: Path) -> None:
+    files = broken(tmp_path / "broken", picture(people, "P003", "studio_portrait", 256))
+    done = kiosk("look", "--", *(file for name, file in files.items() if name.startswith(("named", "a ", "un"))))
+    assert (done.returncode, done.stderr) == (1, "")
+    for words in ("[bold]x[nothing].jpg", "two?lines.jpg", "?[31mred.jpg", "照片.jpg", "image_too_large", "photo_unreadable"):
+        assert words in done.stdout, words
 
 
 def test_a_mistyped_camera_gets_a_hint() -> None:
@@ -313,10 +332,11 @@ def test_a_camera_is_looked_at_for_a_while_and_the_best_is_told(people: Path, tm
 
 def test_a_camera_of_the_settings_is_found_by_its_name(people: Path, tmp_path: Path) -> None:
     photo_file(tmp_path, "dir/1.png", scene(picture(people, "P005", "studio_portrait", 600)))
-    settings = (f"cameras.front.url=dir:{tmp_path / 'dir'}", "cameras.front.region=[0.0, 0.0, 1.0, 0.5]")
-    done = kiosk("look", "front", "--json", "--seconds", "1", *(word for one in settings for word in ("--set", one)))
+    url, settings = f"dir:{tmp_path / 'dir'}", tmp_path / "kiosk.toml"
+    settings.write_text(f'[cameras.back]\nurl = "{url}"\nregion = [0.0, 0.0, 1.0, 0.5]\n[portals.door]\ncamera = "back"\n')
+    done = kiosk("look", "back", "--json", "--seconds", "1", "--config", settings)
     (found,) = lines(done.stdout)
-    assert (found["source"], found["width"], found["height"]) == (f"dir:{tmp_path / 'dir'}", 1280, 360)
+    assert (found["source"], found["width"], found["height"]) == (url, 1280, 360)
 
 
 def test_a_camera_that_is_not_there_is_said_without_its_password() -> None:
@@ -516,7 +536,7 @@ def album(people: Path, tmp_path: Path, bare: Spoilt) -> Path:
     photo_file(folder, "staff/ann.jpg", good[0])
     photo_file(folder, "staff/<script>alert(1)<.png", good[1])
     photo_file(folder, "staff/lying.png", np.ascontiguousarray(np.rot90(good[1])))
-    photo_file(folder, "guests/two.jpg", scene(*good))
+    photo_file(folder, "guests/two.jpg", scene(*good, width=1500))
     photo_file(folder, "guests/wall.jpg", scene())
     photo_file(folder, "guests/blurred.png", blur(bare, 5))
     photo_file(folder, "guests/dark.png", gamma(bare, 5))
@@ -566,6 +586,16 @@ def test_good_photos_alone_end_well_in_chinese_too(people: Path, tmp_path: Path)
     done = kiosk("quality", "report", "photos", "--set", "site.language=zh", cwd=tmp_path)
     assert done.returncode == 0
     assert '<html lang="zh">' in (tmp_path / "quality-report.html").read_text()
+
+
+def test_the_page_is_opened_where_that_is_asked(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{tmp_path}/opened"\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(browser))
+    photo_file(tmp_path, "photos/p.jpg", picture(people, "P002", "studio_portrait", 700))
+    assert kiosk("quality", "report", "photos", "--open", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "opened").read_text() == (tmp_path / "quality-report.html").as_uri()
 
 
 @pytest.mark.parametrize(
