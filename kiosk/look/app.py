@@ -43,7 +43,7 @@ def look(
         Path | None, typer.Option(metavar="FILE.png", help="Draw what was found on the one picture looked at.")
     ] = None,
     enrolment: Annotated[
-        bool, typer.Option("--enrolment", "--strict", help="Hold faces to [enrolment] instead of [quality].")
+        bool, typer.Option("--enrolment", "--strict", help="Hold faces to what enrolment asks for, not the door.")
     ] = False,
     json: Json = False,
     config: Config = None,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kiosk import slugs
-from kiosk.domain import QualityReport
+from kiosk.domain import Masking, QualityReport
 from kiosk.look.gauges import Reading, assessed, readings
 from kiosk.look.seeing import Seen, advice, liveness
 from kiosk.ports import AnalysedFace, AnalysedPhoto
@@ -23,6 +23,8 @@ UNKNOWN = "not assessed"
 _WIDE = 16
 """Characters of a bar."""
 _COLOURS: Mapping[bool | None, str] = {True: "green", False: "red", None: "dim"}
+_SURE: Mapping[Masking, int] = {"worn": 0, "mouth_only": 0, "other_cover": 1}
+"""What the surety of a mask is counted from."""
 _ROWS = 6
 """Bars under each other."""
 _MEASURES_ABREAST = 2
@@ -61,11 +63,12 @@ class Show:
         head = Text.assemble(
             (f"{number}  grade {report.grade}  ", f"bold {'green' if report.usable else 'red'}"),
             (slugs.to_person(best, self._language), "bold"),
-            f"   mask: {worn(seen)}   liveness: {alive(seen)}",
         )
         box = seen.face.box
-        place = f"   box {box.width:.0f}×{box.height:.0f} px at {box.x:.0f}, {box.y:.0f}, {seen.face.score:.0%} sure"
-        lines: list[RenderableType] = [head, Text(place, style="dim")]
+        place = (
+            f"   box {box.width:.0f}×{box.height:.0f} px at {box.x:.0f}, {box.y:.0f}; mask: {worn(seen)}; liveness: {alive(seen)}"
+        )
+        lines: list[RenderableType] = [head, Text(place)]
         lines += [Text.assemble("   ", *self._because(slug)) for slug in report.defects]
         return Group(*lines, Padding(_bars(readings(seen, self._settings)), (0, 0, 0, 2)))
 
@@ -90,9 +93,12 @@ def plain(text: str) -> str:
 
 
 def worn(seen: AnalysedFace) -> str:
-    """How a mask is worn, and how sure that is of one."""
-    how = seen.quality.mask.replace("_", " ")
-    return how if seen.mask < 0 or how in {"none", "unknown"} else f"{how}, {seen.mask:.0%} sure it is a mask"
+    """How a mask is worn, and how sure that is, where the classifier has a word in it."""
+    how = seen.quality.mask
+    told = how.replace("_", " ")
+    if seen.mask < 0 or how not in _SURE:
+        return told
+    return f"{told} ({abs(_SURE[how] - seen.mask):.0%} sure)"
 
 
 def alive(seen: AnalysedFace) -> str:
