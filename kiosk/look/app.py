@@ -82,7 +82,8 @@ class _Errand:
         self._quality = quality
         self._as_json = as_json
         self._language = desk.settings.site.language
-        self._show = Show(quality, self._language)
+        alone = desk.settings.presentation.several == "one_at_a_time"
+        self._show = Show(quality, self._language, one_at_a_time=alone)
 
     async def photos(self, files: Sequence[Path], draw: Path | None, wish: Wish) -> bool:
         failed = False

@@ -31,9 +31,10 @@ _MEASURES_ABREAST = 2
 
 
 class Show:
-    """`settings`: what the faces were held to."""
+    """`settings`: what the faces were held to; `one_at_a_time`: whether people are told so where several are in view."""
 
-    def __init__(self, settings: QualitySettings, language: Language) -> None:
+    def __init__(self, settings: QualitySettings, language: Language, *, one_at_a_time: bool = False) -> None:
+        self._one_at_a_time = one_at_a_time
         self._settings = settings
         self._language = language
 
@@ -54,8 +55,10 @@ class Show:
         if photo is None or not photo.faces:
             words = slugs.to_operator(seen.slug or "no_face", self._language)
             return Panel(Text(words, style="red" if seen.slug else "dim"), title=title, subtitle=pace)
-        faces = (self.face(number, face) for number, face in enumerate(photo.faces, 1))
-        return Panel(Group(*faces), title=title, subtitle=f"{photo.width}×{photo.height}, {pace}")
+        crowd = len(photo.faces) > 1 and self._one_at_a_time
+        parts: list[RenderableType] = [Text(slugs.to_person("several_faces", self._language), style="bold red")] if crowd else []
+        parts += [self.face(number, face) for number, face in enumerate(photo.faces, 1)]
+        return Panel(Group(*parts), title=title, subtitle=f"{photo.width}×{photo.height}, {pace}")
 
     def face(self, number: int, seen: AnalysedFace) -> RenderableType:
         """What it would be told, what is wrong, and bars."""
@@ -65,10 +68,9 @@ class Show:
             (slugs.to_person(best, self._language), "bold"),
         )
         box = seen.face.box
-        place = (
-            f"   box {box.width:.0f}×{box.height:.0f} px at {box.x:.0f}, {box.y:.0f}; mask: {worn(seen)}; liveness: {alive(seen)}"
-        )
-        lines: list[RenderableType] = [head, Text(place)]
+        place = f"   box {box.width:.0f}×{box.height:.0f} px at {box.x:.0f}, {box.y:.0f}"
+        looks = f"   mask: {worn(seen)}, liveness: {alive(seen)}"
+        lines: list[RenderableType] = [head, Text(place), Text(looks)]
         lines += [Text.assemble("   ", *self._because(slug)) for slug in report.defects]
         return Group(*lines, Padding(_bars(readings(seen, self._settings)), (0, 0, 0, 2)))
 
