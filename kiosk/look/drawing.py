@@ -35,7 +35,7 @@ def _lines(seen: AnalysedFace, settings: QualitySettings) -> Iterator[str]:
             yield f"{gauge.name} {gauge.written(value)}".replace("°", " deg")
     yield f"mask: {seen.quality.mask.replace('_', ' ')}"
     alive = liveness(seen)
-    if alive is not None and alive >= 0:
+    if alive is not None:
         yield f"liveness {alive:.0f}"
 
 

@@ -26,6 +26,8 @@ WISH = Wish(embed="none", mask=True, closely=True)
 """What is asked about every picture."""
 TURNING = msgspec.structs.replace(WISH, rotate=True)
 """Likewise of photos that are to be enrolled, which may lie on their side."""
+NO_LIVENESS = "not looked for"
+"""What is said where there is no score."""
 WORKERS = 2
 """Eyes that look at photos side by side; each takes a core and some 300 MB."""
 _AHEAD = 2 * WORKERS
@@ -56,7 +58,7 @@ def advice(seen: AnalysedFace) -> str:
 
 
 def liveness(seen: AnalysedFace) -> float | None:  # noqa: ARG001 (the one place that says it)
-    """0–100, −1 where it cannot be told, None where nobody looked for it."""
+    """0–100, or None: see NO_LIVENESS."""
     return None
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from kiosk import slugs
 from kiosk.domain import Masking, QualityReport
 from kiosk.look.gauges import Reading, assessed, readings
-from kiosk.look.seeing import Seen, advice, liveness
+from kiosk.look.seeing import NO_LIVENESS, Seen, advice, liveness
 from kiosk.ports import AnalysedFace, AnalysedPhoto
 from kiosk.settings import QualitySettings
 from kiosk.slugs import Language
@@ -105,7 +105,7 @@ def worn(seen: AnalysedFace) -> str:
 
 def alive(seen: AnalysedFace) -> str:
     score = liveness(seen)
-    return "not looked for" if score is None else UNKNOWN if score < 0 else f"{score:.0f} of 100"
+    return NO_LIVENESS if score is None else f"{score:.0f} of 100"
 
 
 def _bars(every: tuple[Reading, ...]) -> Table:

@@ -40,7 +40,7 @@ def of_face(seen: AnalysedFace, language: Language) -> dict[str, Any]:
         "defects": list(report.defects),
         "advice": {"slug": advice(seen), "sentence": slugs.to_person(advice(seen), language)},
         "mask": {"worn": report.mask, "sure": None if seen.mask < 0 else round(seen.mask, 3)},
-        "liveness": None if alive is None or alive < 0 else round(alive, 1),
+        "liveness": _rounded(alive),
         "measures": {name: _rounded(assessed(value)) for name, value in report.measures.items()},
     }
 
