@@ -176,6 +176,22 @@ def camera(context: typer.Context) -> None:
     sys.exit(commands(args=context.args, prog_name="kiosk camera", standalone_mode=False))
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def look(context: typer.Context) -> None:
+    """Say everything about the faces of a photo or before a camera."""
+    from kiosk.look.app import app as commands  # noqa: PLC0415 (only this command needs it all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk look", standalone_mode=False))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def quality(context: typer.Context) -> None:
+    """Grade a folder of photos before they are enrolled."""
+    from kiosk.look.quality import app as commands  # noqa: PLC0415 (only this command needs it all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk quality", standalone_mode=False))
+
+
 @app.command()
 def doctor() -> None:
     """Say which system packages are missing and how to install them."""

@@ -57,7 +57,7 @@ class Wish(Struct, frozen=True):
     `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding,
     with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too;
     `mask`: whether a mask is worn; `landmarks`: of the ten largest; `rotate`: the photo is turned by the quarter turns at
-    which its faces are surest.
+    which its faces are surest; `closely`: with `quality`, every measure that can be taken, also where a defect is plain before.
     """
 
     quality: bool = True
@@ -66,6 +66,7 @@ class Wish(Struct, frozen=True):
     mask: bool = False
     landmarks: bool = False
     rotate: bool = False
+    closely: bool = False
 
 
 USUAL = Wish()

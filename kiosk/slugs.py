@@ -185,10 +185,25 @@ TABLE: dict[str, Entry] = {
     "liveness_rejected": Entry("cloud", _AGAIN, ("the cloud doubts that the person is real", "云端怀疑不是真人")),
     "picture_rejected": Entry("cloud", _AGAIN, ("the cloud rejects the picture", "云端拒绝图片")),
     # Photos handed in.
-    "image_decode_failed": Entry("photo", _NOBODY, ("the photo cannot be decoded", "图片无法解码")),
-    "image_format_unknown": Entry("photo", _NOBODY, ("not a JPEG, PNG or BMP", "不是 JPEG、PNG 或 BMP")),
-    "image_too_large": Entry("photo", _NOBODY, ("more pixels or bytes than allowed", "图片过大")),
-    "image_too_small": Entry("photo", _NOBODY, ("short side under 64 px", "短边小于 64 像素")),
+    "image_decode_failed": Entry(
+        "photo", ("Please give another photo", "请换一张照片"), ("the photo cannot be decoded", "图片无法解码")
+    ),
+    "image_format_unknown": Entry(
+        "photo",
+        ("Please give a JPEG or PNG file", "请提供 JPEG 或 PNG 文件"),
+        ("not a JPEG, PNG or BMP", "不是 JPEG、PNG 或 BMP"),
+    ),
+    "image_too_large": Entry(
+        "photo",
+        (
+            "Please give a smaller photo: 4000 pixels a side and 5 MB at most",
+            "请提供较小的照片：边长不超过 4000 像素，大小不超过 5 MB",
+        ),
+        ("more pixels or bytes than allowed", "图片过大"),
+    ),
+    "image_too_small": Entry(
+        "photo", ("Please give a larger photo", "请提供较大的照片"), ("short side under 64 px", "短边小于 64 像素")
+    ),
     # Photos that are to be enrolled.
     "no_face": Entry("photo", ("Look at the camera", "请看摄像头"), ("no face in the photo", "照片中没有人脸")),
     "mask_worn": Entry("photo", ("Please take off your mask", "请摘下口罩"), ("a mask is worn", "佩戴了口罩")),

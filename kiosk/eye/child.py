@@ -14,11 +14,12 @@ from pathlib import Path
 from kiosk.capture.frame import Frame
 from kiosk.capture.slot import CaptureThread, NewestSlot
 from kiosk.capture.soundness import judge
-from kiosk.capture.source import OPENED_FIRST, Source, open_source
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
+from kiosk.eye.glancing import glance
+from kiosk.eye.opening import open_confined
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examination, Examiner
@@ -40,6 +41,8 @@ def main(channel_fd: int, parent: int) -> int:
             return _Watcher(channel, orders).run()
         if isinstance(orders, messages.AnalyseOrders):
             _analyse_photos(channel, orders)
+        if isinstance(orders, messages.GlanceOrders):
+            glance(channel, orders)
     except KioskError as error:
         channel.send(_fault(error))
         return 1
@@ -59,10 +62,7 @@ class _Watcher:
         # Past this silence the supervisor would call the eye wedged; the camera is named first.
         self._stall = 0.75 * eye.wedged_after
         camera = CameraSettings.model_validate(orders.camera)
-        opened_first = camera.url.partition(":")[0] in OPENED_FIRST
-        source = open_source(orders.name, camera, orders.origin) if opened_first else None
-        self._refused = confine(required=eye.confinement == "required")
-        self._source: Source = source or open_source(orders.name, camera, orders.origin)
+        self._source, self._refused = open_confined(orders.name, camera, eye, orders.origin)
         opened = time.monotonic()
         self._examiner = Examiner(
             orders.name,

@@ -17,9 +17,11 @@ from kiosk.settings import LivenessPolicy
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
+MAX_PHOTO = 5_000_000
+"""Bytes of a photo handed in; the vendor's limit."""
 
 Text = Annotated[str, Meta(max_length=500)]
-Jpeg = Annotated[bytes, Meta(max_length=5_000_000)]
+Jpeg = Annotated[bytes, Meta(max_length=MAX_PHOTO)]
 
 
 class LookOrders(Struct, frozen=True, tag="look"):
@@ -54,6 +56,21 @@ class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
     eye: dict[str, object]
     models_dir: str
     draws_only: bool = False
+
+
+class GlanceOrders(Struct, frozen=True, tag="glance"):
+    """The first message to an eye that looks at each frame of a camera as at a photo, and remembers none.
+
+    `pictures`: each frame comes along as a JPEG.
+    """
+
+    name: Name
+    camera: dict[str, object]
+    quality: dict[str, object]
+    eye: dict[str, object]
+    models_dir: str
+    wish: Wish
+    pictures: bool = False
 
 
 class Outcome(Struct, frozen=True, tag="outcome"):
@@ -129,6 +146,17 @@ class Picture(Struct, frozen=True, tag="picture"):
     jpeg: Jpeg
 
 
+class Glanced(Struct, frozen=True, tag="glanced"):
+    """What one frame shows. `captured` and `dropped` count since the eye's start; `unsound` is as in Examined."""
+
+    at: float
+    captured: Count
+    dropped: Count
+    photo: AnalysedPhoto
+    unsound: Slug | None = None
+    jpeg: Jpeg | None = None
+
+
 class Analysed(Struct, frozen=True, tag="analysed"):
     request: Count
     photo: AnalysedPhoto
@@ -159,9 +187,10 @@ class Fault(Struct, frozen=True, tag="fault"):
     detail: Text = ""
 
 
+Orders = LookOrders | AnalyseOrders | GlanceOrders
 Question = Analyse | Draw | Cut
-ToEye = LookOrders | AnalyseOrders | Outcome | Question | Stop
-FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Drawn | Thumbnail | Refused | Fault
+ToEye = Orders | Outcome | Question | Stop
+FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode

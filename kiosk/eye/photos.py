@@ -78,13 +78,16 @@ class PhotoEye:
         """A PNG of the photo with `shapes` on it. Raises as `analyse` does."""
         return (await self._ask(messages.Draw(next(self._numbers), photo, tuple(shapes)), messages.Drawn)).png
 
-    async def thumbnail(self, photo: bytes, box: Box, turned: int = 0) -> bytes:
-        """A small JPEG of the face in `box` of the photo after so many quarter turns clockwise. Raises as `analyse` does."""
-        return (await self._ask(messages.Cut(next(self._numbers), photo, box, turned), messages.Thumbnail)).jpeg
+    async def thumbnail(self, photo: bytes, box: Box, turned: int = 0, side: int = 320) -> bytes:
+        """A small JPEG, `side` pixels at most, of the face in `box` of the photo after so many quarter turns clockwise.
+
+        Raises as `analyse` does.
+        """
+        return (await self._ask(messages.Cut(next(self._numbers), photo, box, turned, side), messages.Thumbnail)).jpeg
 
     async def _ask(self, question: messages.Question, kind: type[_T]) -> _T:
-        if len(question.photo) > 5_000_000:
-            raise PhotoRejected("image_too_large", f"{len(question.photo)} bytes; 5000000 are allowed")
+        if len(question.photo) > messages.MAX_PHOTO:
+            raise PhotoRejected("image_too_large", f"{len(question.photo)} bytes; {messages.MAX_PHOTO} are allowed")
         async with self._turn:
             eye = await self._ready_eye()
             eye.send(question)

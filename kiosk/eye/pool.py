@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from kiosk.domain import Box
 from kiosk.errors import CameraError
 from kiosk.eye.photos import PhotoEye
-from kiosk.ports import USUAL, AnalysedPhoto, Wish
+from kiosk.ports import USUAL, AnalysedPhoto, Shape, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 
 _T = TypeVar("_T")
@@ -59,8 +60,19 @@ class PhotoPool:
 
         Where the caller is cancelled, a photo under way is finished for nobody: hanging up costs no worker.
         """
+        return await self._ask(lambda eye: eye.analyse(photo, wish))
+
+    async def draw(self, photo: bytes, shapes: Sequence[Shape]) -> bytes:
+        """As PhotoEye does; waits and raises as `analyse`."""
+        return await self._ask(lambda eye: eye.draw(photo, shapes))
+
+    async def thumbnail(self, photo: bytes, box: Box, turned: int = 0, side: int = 320) -> bytes:
+        """As PhotoEye does; waits and raises as `analyse`."""
+        return await self._ask(lambda eye: eye.thumbnail(photo, box, turned, side))
+
+    async def _ask(self, ask: Callable[[PhotoEye], Awaitable[_T]]) -> _T:
         eye = await self._next_free()
-        return await asyncio.shield(self._run(self._use(eye, photo, wish)))
+        return await asyncio.shield(self._run(self._use(eye, ask)))
 
     async def _next_free(self) -> PhotoEye:
         if not self._closed:
@@ -81,9 +93,9 @@ class PhotoPool:
         finally:
             self._waiting -= 1
 
-    async def _use(self, eye: PhotoEye, photo: bytes, wish: Wish) -> AnalysedPhoto:
+    async def _use(self, eye: PhotoEye, ask: Callable[[PhotoEye], Awaitable[_T]]) -> _T:
         try:
-            return await eye.analyse(photo, wish)
+            return await ask(eye)
         except asyncio.CancelledError as error:
             raise CameraError("eye_lost", "the pool is closed") from error
         finally:

@@ -32,7 +32,7 @@ class EyeProcess:
         self._drain = asyncio.create_task(self._read_stderr(), name=f"eye {name}: stderr")
 
     @classmethod
-    async def start(cls, name: str, orders: messages.LookOrders | messages.AnalyseOrders) -> EyeProcess:
+    async def start(cls, name: str, orders: messages.Orders) -> EyeProcess:
         """Raises CameraError `eye_lost` where no process can be started."""
         ours, theirs = socket.socketpair()
         with theirs:

@@ -113,10 +113,10 @@ class Assessor:
             faces = self._networks.finder.find(image)[:MOST_FACES]
         return [self.grade(image, face, n < self._closely, others(faces, n))[:2] for n, face in enumerate(faces)]
 
-    def closely(self, image: Image, face: Face) -> Assessed:
+    def closely(self, image: Image, face: Face, second: float = 0.0) -> Assessed:
         """All that can be known of one face, whatever its defects: for whoever wants figures rather than an answer."""
         light, (face, found) = self._light(image, face), self.locate(image, face)
-        signals = self._covered(image, msgspec.structs.replace(light, face=face), found)
+        signals = self._covered(image, msgspec.structs.replace(light, face=face, second=second), found)
         return Assessed(face, grade(signals, self._settings), found)
 
     def grade(self, image: Image, face: Face, closely: bool = True, second: float = 0.0) -> Assessed:

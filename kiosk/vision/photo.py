@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -14,7 +15,7 @@ from kiosk.errors import PhotoRejected
 from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision import models
-from kiosk.vision.assessor import MOST_FACES, Assessed, Assessor, load
+from kiosk.vision.assessor import MOST_FACES, Assessed, Assessor, load, others
 from kiosk.vision.finder import turned
 from kiosk.vision.landmarks import Landmarks
 from kiosk.vision.mask import UNKNOWN, MaskClassifier
@@ -68,16 +69,23 @@ class PhotoReader:
         CameraError `model_missing` or `model_invalid` at the first wish for masks and the first face that may wear one.
         """
         header = read_header(photo)
-        image = decode(photo, header)
+        return self.look(decode(photo, header), header.format, wish)
+
+    def look(self, image: Image, form: str, wish: Wish = USUAL) -> AnalysedPhoto:
+        """The same of a picture (BGR) in memory; `form` is what the answer calls its format."""
         finder = self._networks.finder
         turns = finder.quarter_turns(image) if wish.rotate else 0
         image = turned(image, turns) if turns else image
         found = finder.find(image, every=wish.embed != "largest")[:MOST_FACES]
-        faces = tuple(self._look(image, face, number, wish) for number, face in enumerate(found))
-        return AnalysedPhoto(width=image.shape[1], height=image.shape[0], format=header.format, faces=faces, turned=turns)
+        faces = tuple(self._look(image, found, number, wish) for number in range(len(found)))
+        return AnalysedPhoto(width=image.shape[1], height=image.shape[0], format=form, faces=faces, turned=turns)
 
-    def _look(self, image: Image, face: Face, number: int, wish: Wish) -> AnalysedFace:
-        seen = self._assessor.grade(image, face) if wish.quality else Assessed(face, NOT_GRADED)
+    def _look(self, image: Image, every: Sequence[Face], number: int, wish: Wish) -> AnalysedFace:
+        face = every[number]
+        seen = Assessed(face, NOT_GRADED)
+        if wish.quality:
+            closely = wish.closely
+            seen = self._assessor.closely(image, face, others(every, number)) if closely else self._assessor.grade(image, face)
         found = seen.landmarks
         if wish.landmarks and number < MOST_LANDMARKS and found is None:
             face, found = self._assessor.locate(image, face)
