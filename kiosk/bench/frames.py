@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from kiosk.bench.landmarks import engines
 from kiosk.bench.process import rss_mb
 from kiosk.bench.report import Report, median, percentile
-from kiosk.capture.source import open_source
+from kiosk.capture import script
+from kiosk.capture.scene import Stage
 from kiosk.domain import Shot
 from kiosk.eye.process import QUIET
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings, SiteSettings
@@ -120,9 +121,8 @@ def _run(size: tuple[int, int], count: int, engine: EngineName, situation: Situa
 
 def _frames(size: tuple[int, int], people: int) -> Iterator[NDArray[np.uint8]]:
     """So many people standing, for ever."""
-    source = open_source("bench", CameraSettings(url="scene:demo"), time.monotonic() - (_STANDING if people else 0.0))
-    still = source.read().image
-    source.close()
+    camera = CameraSettings()
+    still = Stage(script.load("demo"), camera.width, camera.height).render(_STANDING if people else 0.0, 0)
     scaled = np.asarray(cv2.resize(still, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if people > 1:
         # That person, who stands right of the middle, side by side.
