@@ -103,7 +103,7 @@ def _run(size: tuple[int, int], count: int, engine: EngineName, situation: Situa
     totals, cpu = [], []
     eye, models_dir = EyeSettings(landmarker=engine), SiteSettings().models_dir
     # With a gate that nobody passes, every look goes to the end.
-    quality = QualitySettings(max_yaw=0.01) if situation.answer == "unusable" else QualitySettings()
+    quality = QualitySettings(min_eyes_open=100) if situation.answer == "unusable" else QualitySettings()
     with Examiner("bench", quality, presentation, eye, models_dir, embed=False, first_presentation=1) as examiner:
         for number, image in enumerate(itertools.islice(_frames(size, situation.people), count + 10)):
             begun, used = time.perf_counter(), time.process_time()
