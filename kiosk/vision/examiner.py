@@ -190,7 +190,7 @@ class Examiner:
         watch, (finder, _, embedder, _) = self._assessor.watch, self._networks
         if embedder is None or not self._embeds:
             return None, None
-        # As the probe shows it: the points found of a leaning head lean too little, and what is aligned by them is somebody else's.
+        # As the probe shows it: the points found of a leaning head lean too little to align it by.
         kept = kept._replace(image=upright(kept.image, kept.inside))
         with watch.stage("find"):
             face = _closer(finder, kept)
