@@ -39,6 +39,9 @@ class Sight:
     def embedding(self) -> bytes | None:
         return self.person
 
+    def glance(self) -> bytes | None:
+        return self.person
+
 
 def sighting(
     box: Box = HERE, grade: int = 3, defect: str = "blurred", sharpness: float = 70.0, person: bytes | None = None

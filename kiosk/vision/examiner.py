@@ -63,6 +63,17 @@ class _Sighting:
     def embedding(self) -> Embedding | None:
         return self._embedding
 
+    def glance(self) -> Embedding | None:
+        return self._glance
+
+    @cached_property
+    def _glance(self) -> Embedding | None:
+        embedder = self._networks.embedder
+        if embedder is None:
+            return None
+        with self._assessor.watch.stage("glance"):
+            return embedder.glance(self._image, self.face)
+
     @cached_property
     def _embedding(self) -> Embedding | None:
         embedder = self._networks.embedder
