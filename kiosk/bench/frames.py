@@ -84,7 +84,7 @@ def measure(report: Report, count: int) -> None:
     rows = [{key: row.get(key, 0.0) for key in (*first, *names)} for row in rows]
     method = (
         f"median over {count} frames of the demo's person standing (noise moves), after 10 to warm up; one thread; "
-        "wall time of Examiner.examine in this process, and the process's CPU, which others on the machine do not lengthen"
+        "wall time of Examiner.examine in this process, and the process's CPU, which others on the machine lengthen less"
     )
     report.add("milliseconds a frame, one face in view", f"{method}; a stage's median: of frames in which it ran.", rows)
     report.add(
