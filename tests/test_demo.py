@@ -28,7 +28,7 @@ from kiosk.settings import PortalSettings
 pytestmark = pytest.mark.slow
 
 KEYS = {"presentations", "grants", "denials", "by_reason", "cloud_calls", "face_to_relay_ms", "frames", "eye_restarts"}
-KEYS |= {"relay_pulses", "journal_rows", "errors"}
+KEYS |= {"calls_per_admission", "relay_pulses", "journal_rows", "errors"}
 
 
 @contextmanager
@@ -69,6 +69,7 @@ def test_thirty_seconds_of_the_demo(options: tuple[str, ...], engines: set[str])
     assert result["relay_pulses"] == result["grants"]
     assert {act["outcome"] for act in result["acts"]} == {"met"}
     assert result["frames"]["examined"] > 300
+    assert result["calls_per_admission"] <= 1.2
     assert set(result["face_to_relay_ms"]) == {"p50", "p95", "max"}
     assert result["by_engine"].keys() == engines
     assert result["cloud_calls"] == sum(count for engine, count in result["by_engine"].items() if engine != "on-device")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain import Began, Box, Ended, Face, QualityReport, Told
+from kiosk.domain import Began, Box, Ended, Face, Pose, QualityReport, Told
 from kiosk.settings import PresentationSettings
 from kiosk.vision.presentation import Action, Drop, Keep, PresentationTracker, Send, Step
 
@@ -36,6 +37,9 @@ class Sight:
         return self.face, self.report
 
     def embedding(self) -> bytes | None:
+        return self.person
+
+    def glance(self) -> bytes | None:
         return self.person
 
 
@@ -76,6 +80,40 @@ def sends(actions: Sequence[Action]) -> list[Send]:
 
 def told(actions: Sequence[Action]) -> list[str]:
     return [action.slug for action in actions if isinstance(action, Told)]
+
+
+@dataclass(frozen=True)
+class Counted(Sight):
+    """Notes each look at it in `looks`."""
+
+    looks: list[bool] = field(default_factory=list)
+
+    def graded(self, *, closely: bool) -> tuple[Face, QualityReport]:
+        self.looks.append(closely)
+        return super().graded(closely=closely)
+
+
+def counted(grade: int, looks: list[bool], *, near: bool = True) -> Counted:
+    """`near`: landmarks are found."""
+    plain = sighting(grade=grade)
+    face = msgspec.structs.replace(plain.face, pose=Pose(0, 0, 0)) if near else plain.face
+    return Counted(face, plain.report, looks=looks)
+
+
+def test_who_is_looked_at_in_vain_is_looked_at_in_every_other_frame() -> None:
+    stage, looks = Stage(), list[bool]()
+    stage.show(counted(0, looks), frames=8)
+    assert len(looks) == 8
+    stage.show(counted(0, looks), frames=30)
+    assert 8 + 14 <= len(looks) <= 8 + 16
+    shown = stage.show(counted(4, looks), frames=2)
+    assert sends(shown), "the second of them was looked at, and sent at once"
+
+
+def test_who_is_too_far_for_landmarks_is_looked_at_in_every_frame() -> None:
+    stage, looks = Stage(), list[bool]()
+    stage.show(counted(0, looks, near=False), frames=30)
+    assert len(looks) == 30
 
 
 def test_one_person_comes_is_sent_once_and_leaves() -> None:

@@ -49,6 +49,7 @@ class Sight:
     grain: int = 0
     grade: int = 3
     turned: bool = False
+    mood: int = 0
     asked: int = 0
 
     @property
@@ -68,6 +69,9 @@ class Sight:
         self.asked += 1
         return direction(TURNED if self.turned else self.person, self.grain)
 
+    def glance(self) -> bytes:
+        return direction(1000 * (TURNED if self.turned else self.person) + self.mood, 0)
+
 
 def at_place(x: float) -> Box:
     return Box(x, 200, 160, 200)
@@ -82,12 +86,14 @@ def test_the_worlds_people_are_themselves_and_nobody_else() -> None:
 
 @dataclass
 class World:
-    """Where everybody is, and what the tracker makes of it."""
+    """Where everybody is, and what the tracker makes of it. `mood`: the faces look like this; `restless`: never as before."""
 
     settings: PresentationSettings
     places: dict[int, float] = field(default_factory=dict)
     hidden: dict[int, int] = field(default_factory=dict)
     turned: set[int] = field(default_factory=set)
+    mood: int = 0
+    restless: bool = False
     at: float = 100.0
     grain: int = 0
     sights: list[Sight] = field(default_factory=list)
@@ -98,8 +104,9 @@ class World:
     def frame(self, passed: float = FRAME) -> Step:
         self.at += passed
         self.grain += 1
+        mood = self.grain if self.restless else self.mood
         self.sights = [
-            Sight(person, at_place(x), self.grain % 50, 2 + self.grain % 3, person in self.turned)
+            Sight(person, at_place(x), self.grain % 50, 2 + self.grain % 3, person in self.turned, mood)
             for person, x in self.places.items()
             if not self.hidden.get(person)
         ]
@@ -132,6 +139,40 @@ def test_whoever_takes_anothers_place_is_a_new_presentation_though_an_answer_is_
     assert [type(action) for step in steps for action in step.actions][:2] == [Ended, Began]
     assert [seen.face.track for seen in steps[-1].seen] == [2]
     assert [send.presentation for send in sends(steps)] == [2]
+
+
+@pytest.mark.parametrize("frames", [6, 17, 40])
+def test_whoever_takes_a_still_face_s_place_is_somebody_new_in_that_very_frame(frames: int) -> None:
+    stage = world()
+    stage.places = {0: 500}
+    stage.frames(frames)
+    stage.places = {1: 500}
+    assert stage.ids() == {1: 2}
+
+
+def test_a_face_that_never_was_still_is_compared_no_more_often_for_it() -> None:
+    stage = world()
+    stage.places = {0: 500}
+    stage.restless = True
+    stage.frames(6)
+    asked = 0
+    for _ in range(30):
+        stage.frame()
+        asked += stage.sights[0].asked
+    assert asked <= 30 * FRAME / COMPARED_EVERY_IN_FLIGHT
+
+
+def test_a_leap_of_the_same_face_costs_a_comparison_and_nothing_else() -> None:
+    stage = world()
+    stage.places = {0: 500}
+    stage.frames(6)
+    stage.tracker.outcome(1, "granted", stage.at)
+    stage.frames(1)
+    stage.mood = 1
+    assert stage.ids() == {0: 1}
+    assert stage.sights[0].asked == 1
+    assert stage.ids() == {0: 1}
+    assert stage.sights[0].asked == 0
 
 
 def test_a_picture_kept_of_one_person_is_not_sent_for_the_next() -> None:

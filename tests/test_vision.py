@@ -295,7 +295,7 @@ def test_somebody_steps_up_is_shot_and_leaves(examiner: Examiner, people: Path) 
     assert isinstance(ended, Ended)
     assert ended.best is not None
     assert ended.best.grade == 4
-    stages = {"motion", "find", "quality", "landmarks", "compare", "encode", "embed"}
+    stages = {"motion", "find", "quality", "landmarks", "compare", "glance", "encode", "embed"}
     assert stages == {name for each in seen for name in each.stage_seconds}
     for event in (event for each in seen for event in each.events):
         assert messages.decode_from_eye(messages.encode(event)) == event

@@ -231,6 +231,7 @@ def _print(report: Report, run: Watched) -> None:
     report.add(
         f"{run.camera}, {run.width}×{run.height}",
         f"a confined eye process in {run.seconds:.0f} s; lag: from a frame's capture until another process knows who is in it; "
+        "its growth: of the median, from the first fifth of the run to the last; "
         "CPU of the eye, decoding included; 100 % is one core",
         [
             {
@@ -240,6 +241,7 @@ def _print(report: Report, run: Watched) -> None:
                 "probes": run.shots,
                 "lag p50 ms": told["lag_ms"]["p50"],
                 "lag p95 ms": told["lag_ms"]["p95"],
+                "lag growth ms": told["lag_ms"]["growth"],
                 "CPU %": told["cpu_percent_of_a_core"],
                 "CPU ms a frame": told["cpu_ms_a_frame"],
                 "RSS MB": run.rss,

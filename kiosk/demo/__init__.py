@@ -152,6 +152,7 @@ def _result(
         "by_reason": dict(health["by_reason"]),
         "by_engine": dict(health["by_engine"]),
         "cloud_calls": totals.get("cloud_calls", 0),
+        "calls_per_admission": calls_per_admission(watcher.presentations),
         "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),
         "frames": dict(health["frames"]),
         "eye_restarts": totals.get("eye_restarts", 0),
@@ -165,6 +166,12 @@ def _result(
     judgements = judge(scene, run) if scene else []
     result["acts"] = [msgspec.to_builtins(judgement) for judgement in judgements]
     return result, judgements
+
+
+def calls_per_admission(presentations: Sequence[Mapping[str, Any]]) -> float | None:
+    """Recognition calls for those who were let in, over their number; None where nobody was."""
+    calls = [p["attempts"] for p in presentations if p["outcome"] == "granted"]
+    return sum(calls) / len(calls) if calls else None
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float]:

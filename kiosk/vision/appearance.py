@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -18,6 +19,11 @@ ADVICE_HOLDS = 0.3
 """Seconds for which new advice must stay the same before it is given, so that it can be read."""
 ADVISED_EVERY = 0.15
 """Seconds between two looks at the quality of a face that may not be asked about yet: each costs as much as all the rest."""
+IN_VAIN = 0.5
+"""Seconds of looks with landmarks, none of them usable, after which such a face is looked at less often."""
+IN_VAIN_EVERY = 0.1
+"""Seconds between two looks then: at 15 frames a second every other one is left out, and whoever turns to the camera waits one
+frame at most."""
 COMPARED_EVERY = 1.0
 """Seconds after which a face that never left its place is compared with its reference all the same."""
 COMPARED_EVERY_IN_FLIGHT = 0.25
@@ -76,6 +82,7 @@ class Appearance:
         self._steady = 0
         self._kept: QualityReport | None = None
         self._collecting_since = self._began_at
+        self._in_vain_since = math.inf
         self._shots = 0
         self._in_flight = False
         self._may_send_from = self._began_at
@@ -88,8 +95,12 @@ class Appearance:
         return not (self._in_flight or self._closed or self._shots >= self._settings.attempts)
 
     def curious(self, at: float) -> bool:
-        """Whether a look at the face's quality can change anything now: all the time while it may ask, else for advice."""
-        return self.asks and (at >= self._may_send_from or at - self.looked_at >= ADVISED_EVERY)
+        """Whether a look at the face's quality can change anything now: in every frame while it may be sent, else for advice."""
+        if not self.asks:
+            return False
+        if at < self._may_send_from:
+            return at - self.looked_at >= ADVISED_EVERY
+        return at - self._in_vain_since < IN_VAIN or at - self.looked_at >= IN_VAIN_EVERY
 
     def acts(self, at: float, report: QualityReport | None) -> bool:
         """Whether it would keep or send a picture now, were it eligible."""
@@ -111,6 +122,8 @@ class Appearance:
         shown = report or (self.last.report if self._frames > 1 else spare)
         if report is not None:
             self._count(at, report)
+            in_vain = face.pose is not None and not report.usable
+            self._in_vain_since = min(self._in_vain_since, at) if in_vain else math.inf
             # While an answer is awaited or final, what the person reads is about that answer.
             yield from self._tell(at, self._advice.heed(at, report))
         elif self._frames == 1:

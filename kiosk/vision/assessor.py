@@ -22,7 +22,7 @@ from kiosk.vision.light import exposure
 from kiosk.vision.mask import UNKNOWN, MaskClassifier
 from kiosk.vision.measures import Signals
 from kiosk.vision.occlusion import cover_of, how_masked, may_be_masked
-from kiosk.vision.pixels import Image
+from kiosk.vision.pixels import Image, cut, grey
 from kiosk.vision.quality import geometry_holds, grade
 from kiosk.vision.sharpness import measure
 
@@ -140,9 +140,13 @@ class Assessor:
 
     def _light(self, image: Image, face: Face) -> Signals:
         with self.watch.stage("quality"):
-            luma, detail = measure(image, face.box) or (None, None)
             frame = image.shape[1], image.shape[0]
-            return Signals(face, frame, luma, detail, exposure(image, face.box))
+            region, _ = cut(image, face.box)
+            if region.size == 0:
+                return Signals(face, frame)
+            inside = grey(region)
+            luma, detail = measure(inside)
+            return Signals(face, frame, luma, detail, exposure(inside))
 
     def _covered(self, image: Image, signals: Signals, found: Landmarks | None) -> Signals:
         if found is None:

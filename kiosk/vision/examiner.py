@@ -14,7 +14,7 @@ from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.finder import SAME_OVERLAP, Finder
 from kiosk.vision.pixels import Image
 from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
-from kiosk.vision.probe import crop, encode, moved
+from kiosk.vision.probe import crop, encode, moved, upright
 from kiosk.vision.stillness import Stillness
 
 _WARM = 112
@@ -62,6 +62,17 @@ class _Sighting:
 
     def embedding(self) -> Embedding | None:
         return self._embedding
+
+    def glance(self) -> Embedding | None:
+        return self._glance
+
+    @cached_property
+    def _glance(self) -> Embedding | None:
+        embedder = self._networks.embedder
+        if embedder is None:
+            return None
+        with self._assessor.watch.stage("glance"):
+            return embedder.glance(self._image, self.face)
 
     @cached_property
     def _embedding(self) -> Embedding | None:
@@ -190,6 +201,8 @@ class Examiner:
         watch, (finder, _, embedder, _) = self._assessor.watch, self._networks
         if embedder is None or not self._embeds:
             return None, None
+        # As the probe shows it: the points found of a leaning head lean too little to align it by.
+        kept = kept._replace(image=upright(kept.image, kept.inside))
         with watch.stage("find"):
             face = _closer(finder, kept)
         with watch.stage("embed"):

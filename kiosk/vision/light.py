@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain import Box
 from kiosk.vision.measures import Exposure
-from kiosk.vision.pixels import Image, cut, shrink
+from kiosk.vision.pixels import Grey, shrink
 
 CHIP = 96
 """Pixels across the face at which light is measured: grain and single bright pixels are gone."""
@@ -20,12 +18,9 @@ _CHEEKS = (0.35, 0.8)
 _BINS = 16
 
 
-def exposure(image: Image, box: Box) -> Exposure | None:
-    """None where the box lies outside of the picture."""
-    region, _ = cut(image, box)
-    if region.size == 0:
-        return None
-    luma = np.asarray(cv2.cvtColor(shrink(region, CHIP / region.shape[1]), cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+def exposure(face: Grey) -> Exposure:
+    """`face`: the part of the picture inside its box, not empty."""
+    luma = shrink(face, CHIP / face.shape[1])
     counts = np.bincount(luma.ravel(), minlength=256) / luma.size
     shares = counts[counts > 0]
     return Exposure(
@@ -36,7 +31,7 @@ def exposure(image: Image, box: Box) -> Exposure | None:
     )
 
 
-def _evenness(luma: NDArray[np.uint8]) -> float:
+def _evenness(luma: Grey) -> float:
     """How much the histograms of the two halves of the face have in common, 0–1."""
     height, width = luma.shape
     rows = slice(round(_CHEEKS[0] * height), max(round(_CHEEKS[1] * height), 1))
@@ -44,6 +39,6 @@ def _evenness(luma: NDArray[np.uint8]) -> float:
     return float(np.minimum(right, left).sum())
 
 
-def _histogram(part: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _histogram(part: Grey) -> NDArray[np.float64]:
     counts = np.bincount(part.ravel() // (256 // _BINS), minlength=_BINS)
     return np.asarray(counts / max(counts.sum(), 1), np.float64)

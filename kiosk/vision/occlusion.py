@@ -20,8 +20,8 @@ FACE = 78.0
 _NOSE_IN_THE_OPEN = 80.0
 """Completeness of a nose over whose tip no mask reaches."""
 
-_REACH = 0.9
-"""Half the side of what is cut out round the face, in its lengths: the chip's diagonal."""
+_ROOM = 2.0
+"""Pixels cut out beyond the chip on each side, for what is between pixels."""
 _FOREHEAD, _CHIN_TIP, _RIGHT_CORNER, _LEFT_CORNER = 10, 152, 33, 263
 # Polygons of MediaPipe's 478 points, the person's right first.
 _EYES = (
@@ -227,17 +227,17 @@ def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 def _upright(image: Image, points: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
     """The chip, and the points in its pixels."""
     length = max(float(np.linalg.norm(points[_CHIN_TIP] - points[_FOREHEAD])), 1.0)
+    across = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
+    angle = float(np.arctan2(across[1], across[0]))
     middle = (points[_CHIN_TIP] + points[_FOREHEAD]) / 2
     # Shrunk first: a warp that makes a picture smaller aliases.
-    reach = length * _REACH
+    reach = length * CHIP / FACE / 2 * (abs(np.cos(angle)) + abs(np.sin(angle))) + _ROOM
     left, top = (middle - reach).tolist()
     part, corner = cut(image, Box(left, top, 2 * reach, 2 * reach))
     if part.size == 0:
         return np.zeros((CHIP, CHIP, 3), np.uint8), np.full_like(points, CHIP / 2)
     origin, scaled = np.array(corner, float), min(FACE / length, 1.0)
     part = shrink(part, scaled)
-    across = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
-    angle = float(np.arctan2(across[1], across[0]))
     factor = FACE / length / scaled
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * factor
     shift = CHIP / 2 - turn @ ((middle - origin) * scaled)

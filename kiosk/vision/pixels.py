@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from kiosk.domain import Box
 
 Image = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
+"""``uint8[height, width]``: luma."""
 
 
 def shrink(image: Image, factor: float) -> Image:
@@ -28,6 +30,10 @@ def cut(image: Image, box: Box) -> tuple[Image, tuple[int, int]]:
     height, width = image.shape[:2]
     left, top, right, bottom = box.pixels(width, height)
     return image[top:bottom, left:right], (left, top)
+
+
+def grey(image: Image) -> Grey:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def encode_jpeg(image: Image, quality: int) -> bytes:

@@ -41,6 +41,17 @@ def moved(face: Face, dx: float, dy: float) -> Face:
     return msgspec.structs.replace(face, box=face.box.moved(dx, dy), points=points)
 
 
+def upright(image: Image, face: Face) -> Image:
+    """The picture turned about the face's centre; what would come from outside repeats the picture's edge."""
+    tilt = _tilt(face)
+    if tilt == 0:
+        return image
+    turn = cv2.getRotationMatrix2D(face.box.centre, tilt, 1.0)
+    size = image.shape[1], image.shape[0]
+    turned = cv2.warpAffine(image, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.uint8)
+
+
 def encode(image: Image, face: Face, settings: PresentationSettings, max_bytes: int = MAX_BYTES) -> tuple[bytes, tuple[int, int]]:
     """JPEG without EXIF of the face in `image` with its margin, and its width and height in pixels.
 
@@ -49,7 +60,7 @@ def encode(image: Image, face: Face, settings: PresentationSettings, max_bytes: 
     JPEG quality, and at last size, go down only as far as `max_bytes` asks. Raises ProbeRejected:
     `picture_rejected` where the crop's short side has under 64 px, `probe_too_large` where nothing fits.
     """
-    image = _upright(image, face)
+    image = upright(image, face)
     picture, _ = cut(image, face.box.grown(MARGIN))
     short, long = sorted(picture.shape[:2])
     if short < MIN_SIDE:
@@ -74,14 +85,3 @@ def _tilt(face: Face) -> float:
     """
     tilt = -face.pose.roll if face.pose else 0.0
     return tilt if abs(tilt) > UPRIGHT_WITHIN else 0.0
-
-
-def _upright(image: Image, face: Face) -> Image:
-    """The picture turned about the face's centre; what would come from outside repeats the picture's edge."""
-    tilt = _tilt(face)
-    if tilt == 0:
-        return image
-    turn = cv2.getRotationMatrix2D(face.box.centre, tilt, 1.0)
-    size = image.shape[1], image.shape[0]
-    turned = cv2.warpAffine(image, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(turned, dtype=np.uint8)
