@@ -263,6 +263,11 @@ TABLE: dict[str, Entry] = {
     ),
     "gallery_key_missing": Entry("setup", _OUT, ("the gallery's key is missing", "缺少人员库密钥")),
     "gallery_key_wrong": Entry("setup", _OUT, ("this is not the key that the gallery is under", "人员库密钥不匹配")),
+    "line_missing": Entry("device", _OUT, ("there is no such line: `kiosk gpio list` shows them", "没有这条 GPIO 线")),
+    "line_busy": Entry("device", _OUT, ("something else uses the line", "GPIO 线已被占用")),
+    "line_forbidden": Entry("device", _OUT, ("this user may not use the line: the group 'gpio'?", "没有使用 GPIO 线的权限")),
+    "line_unsupported": Entry("device", _OUT, ("the chip cannot do what the line's options ask", "GPIO 芯片不支持所需选项")),
+    "line_lost": Entry("device", _OUT, ("the line is gone: a cable, or its chip", "GPIO 线丢失")),
     # Set-up.
     "configuration_invalid": Entry("setup", _NOBODY, ("the configuration has mistakes", "配置有误")),
     "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),
