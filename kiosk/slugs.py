@@ -277,6 +277,17 @@ TABLE: dict[str, Entry] = {
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
+    "token_exposed": Entry(
+        "setup", _NOBODY, ("the admin token's file is not this user's alone, or empty", "管理令牌文件不安全或为空")
+    ),
+    "token_wrong": Entry("setup", _NOBODY, ("no bearer token, or not the right one", "缺少管理令牌或令牌不正确")),
+    "request_malformed": Entry("setup", _NOBODY, ("not a request that is understood here", "请求格式不正确")),
+    "portal_unknown": Entry("setup", _NOBODY, ("there is no such portal", "没有这个门")),
+    "command_expired": Entry(
+        "setup", _NOBODY, ("the command is too old, or good for more than a minute", "命令已过期，或有效期超过一分钟")
+    ),
+    "command_replayed": Entry("setup", _NOBODY, ("this nonce was taken before", "命令重复提交")),
+    "command_refused": Entry("setup", _NOBODY, ("too many commands within a minute", "命令过于频繁")),
     "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
 }
 

@@ -15,7 +15,7 @@ from kiosk.hardware.inputs import open_input
 from kiosk.hardware.lines import chips, locate
 from kiosk.hardware.outputs import open_output
 from kiosk.hardware.relay import KeptRelay, open_relay
-from kiosk.settings.lines import parse
+from kiosk.settings.lines import LineAddress, parse
 from tests.gpio_stage import Chip, chip, chip_of_its_own, needs_gpio_sim
 
 __all__ = ["chip"]
@@ -124,7 +124,7 @@ async def test_what_a_killed_keeper_left_is_driven_safe_before_it_is_told(chip: 
     driven: list[str] = []
     real = lines.GpiodOutput.__init__
 
-    def note(self: lines.GpiodOutput, address: lines.LineAddress) -> None:
+    def note(self: lines.GpiodOutput, address: LineAddress) -> None:
         real(self, address)
         driven.append(f"{address.line} {'high' if chip.level('LOCK') else 'low'}")
 
