@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from kiosk.errors import HardwareError
+from kiosk.gpio.app import app
 from kiosk.hardware import lines
 from kiosk.hardware.inputs import open_input
 from kiosk.hardware.lines import chips, locate
@@ -21,6 +25,12 @@ from tests.gpio_stage import Chip, chip, chip_of_its_own, needs_gpio_sim
 __all__ = ["chip"]
 
 pytestmark = [pytest.mark.gpio_sim, needs_gpio_sim]
+
+
+def gpio(*arguments: str) -> tuple[int, str]:
+    """Exit code and what was said."""
+    done = CliRunner().invoke(app, arguments)
+    return done.exit_code, done.stdout
 
 
 async def wired(chip: Chip, url: str) -> KeptRelay:
@@ -162,3 +172,26 @@ async def test_a_lamp_is_off_when_it_is_given_back(chip: Chip) -> None:
     assert chip.level("LAMP")
     await lamp.close()
     assert not chip.level("LAMP")
+
+
+def test_the_command_lists_chips_lines_and_who_uses_them(chip: Chip) -> None:
+    _, told = gpio("list")
+    assert f"/dev/{chip.name} (kiosk-test)" in told
+    assert re.search(r"7 +HOGGED +input +a-hog", told)
+    (seen,) = json.loads(gpio("list", "kiosk-test", "--json")[1])["chips"]
+    assert [line["name"] for line in seen["lines"]][:2] == ["LOCK", "CONTACT"]
+    assert "no such chip" in gpio("list", "gpiochip99")[1]
+
+
+async def test_the_command_makes_outputs_safe_unless_they_are_in_use(chip: Chip, tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    outputs = '{ lamp_red = "gpiod:LAMP", side = "sim:side" }'
+    config.write_text(f'[portals.door]\nrelay = "gpiod:LOCK?active=low"\noutputs = {outputs}\n')
+    done = await asyncio.to_thread(gpio, "safe", "--config", str(config))
+    assert done == (0, "gpiod:LOCK?active=low: inactive\ngpiod:LAMP: inactive\n")
+    relay = await wired(chip, "gpiod:LOCK?active=low")
+    code, told = await asyncio.to_thread(gpio, "safe", "--config", str(config))
+    assert code == 1
+    assert "line_busy" in told
+    assert "gpiod:LAMP: inactive" in told
+    await relay.close()

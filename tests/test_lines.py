@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,8 +16,10 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk.errors import HardwareError
+from kiosk.hardware import lines
 from kiosk.hardware.inputs import open_input, set_sim
 from kiosk.hardware.keeper import LEASE
+from kiosk.hardware.outputs import open_output
 from kiosk.hardware.relay import KeptRelay, open_relay
 from kiosk.ports import Input
 from kiosk.settings import PortalSettings
@@ -154,6 +156,31 @@ class TestHowTheyAreWritten:
 
     def test_a_settings_input_may_be_none(self) -> None:
         assert PortalSettings(contact="", relay="gpiod:GPIO17?active=low").contact == ""
+
+
+class TestWhereThereIsNone:
+    """On boxes without lines, and where the kernel keeps levels."""
+
+    @pytest.mark.skipif(bool(list(Path("/dev").glob("gpiochip*"))), reason="this box has lines")
+    async def test_every_part_is_refused(self, tmp_path: Path) -> None:
+        def nothing(*_: object) -> None:
+            pass
+
+        attempts: list[Callable[[], Awaitable[object]]] = [
+            lambda: open_relay("gpiod:GPIO17", tmp_path, nothing, nothing),
+            lambda: open_input("gpiod:GPIO17", tmp_path, nothing, nothing),
+            lambda: open_output("gpiod:GPIO17", tmp_path),
+        ]
+        for attempt in attempts:
+            with pytest.raises(HardwareError, match="line_missing: gpiod:GPIO17: this box has no /dev/gpiochip"):
+                await attempt()
+
+    @pytest.mark.parametrize(("written", "told"), [("Y\n", ["pinctrl_rp1"]), ("N\n", [])])
+    def test_drivers_that_keep_levels_are_found(self, tmp_path: Path, written: str, told: list[str]) -> None:
+        file = tmp_path / "pinctrl_rp1" / "parameters" / "persist_gpio_outputs"
+        file.parent.mkdir(parents=True)
+        file.write_text(written)
+        assert lines.keepers_of_levels(tmp_path) == told
 
 
 class TestInputs:

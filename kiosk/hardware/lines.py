@@ -123,6 +123,17 @@ def folder_of_gpiod() -> str:
     return str(Path(found.origin).parent.parent)
 
 
+def keepers_of_levels(modules: Path = Path("/sys/module")) -> list[str]:
+    """The drivers that leave a released output as it was, as those of the Raspberry Pi's own kernel do unless told otherwise."""
+    asked = sorted(modules.glob("pinctrl_*/parameters/persist_gpio_outputs"))
+    return [file.parent.parent.name for file in asked if file.read_text().strip() == "Y"]
+
+
+async def put_safe(address: LineAddress) -> None:
+    """Drives an output inactive and lets go of it. Raises HardwareError where it is not to be had."""
+    await GpiodOutput(address).close()
+
+
 def refuse(address: LineAddress, slug: str) -> NoReturn:
     """Raises HardwareError `slug` and says what can be done about it."""
     place = locate(address)

@@ -204,7 +204,7 @@ class KeptRelay:
 
             # Some drivers leave a released line as it was. One that cannot be had is another's, or gone.
             with suppress(HardwareError):
-                await lines.GpiodOutput(self._address).close()
+                await lines.put_safe(self._address)
 
     async def _lose(self) -> None:
         await self._ended()
