@@ -193,12 +193,13 @@ class KeptRelay:
 
     async def _ended(self) -> None:
         """Waits for the keeper's end, and makes safe what a keeper left that did not do so itself."""
-        try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
-                await self._process.wait()
-        except TimeoutError:
+        for _ in range(2):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ANSWER_WITHIN):
+                    await self._process.wait()
+            if self._process.returncode is not None:
+                break
             self._process.kill()
-            await self._process.wait()
         if self._process.returncode != 0 and self._address.scheme == "gpiod":
             from kiosk.hardware import lines  # noqa: PLC0415
 
@@ -231,6 +232,7 @@ class KeptRelay:
                 self._process.kill()
             if self._open:
                 self._shut()
+            await self._ended()
             raise HardwareError("relay_lost", f"{self._url}: its keeper does not answer ({error.__class__.__name__})") from error
         finally:
             self._answer = None
