@@ -71,6 +71,17 @@ def test_two_chips_of_one_label_are_told_apart_by_device(chip: Chip, tmp_path: P
         locate(parse("gpiod:kiosk-test/0", "output"))
 
 
+def test_a_link_to_a_chip_is_followed_and_no_chip_of_its_own(chip: Chip) -> None:
+    link = Path("/dev/gpiochip99")
+    link.symlink_to(f"/dev/{chip.name}")
+    try:
+        for place in ("gpiochip99/0", "/dev/gpiochip99/LOCK"):
+            assert locate(parse(f"gpiod:{place}", "output")).chip.name == chip.name
+        assert [one.name for one in chips()] == [chip.name]
+    finally:
+        link.unlink()
+
+
 async def test_a_busy_line_names_its_holder(chip: Chip) -> None:
     with pytest.raises(HardwareError, match=r"line_busy: .*'a-hog' uses it"):
         await wired(chip, "gpiod:HOGGED")
@@ -87,8 +98,10 @@ async def test_a_chip_that_may_not_be_opened_names_the_group(chip: Chip) -> None
     Path(f"/dev/{chip.name}").chmod(0o660)
     os.seteuid(65534)
     try:
-        with pytest.raises(HardwareError, match=r"line_forbidden: .*add this user to the group 'daemon'"):
-            await wired(chip, "gpiod:LOCK")
+        for url in ("gpiod:LOCK", f"gpiod:{chip.name}/0"):
+            with pytest.raises(HardwareError, match=r"line_forbidden: .*add this user to the group 'daemon'"):
+                await wired(chip, url)
+        assert "may not look inside" in gpio("list")[1]
     finally:
         os.seteuid(0)
 

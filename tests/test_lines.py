@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kiosk.errors import HardwareError
@@ -23,7 +25,7 @@ from kiosk.hardware.outputs import open_output
 from kiosk.hardware.relay import KeptRelay, open_relay
 from kiosk.ports import Input
 from kiosk.settings import PortalSettings
-from kiosk.settings.lines import LineAddress, parse
+from kiosk.settings.lines import LineAddress, Use, parse
 from tests.gpio_stage import Bench, bench
 
 __all__ = ["bench"]
@@ -134,6 +136,15 @@ class TestHowTheyAreWritten:
         with pytest.raises(ValueError, match=r"is no line|lacks|'") as caught:
             parse(url, "output")
         assert told in str(caught.value)
+
+    @given(st.sampled_from(["gpiod:", "sim:", ""]), st.text("ab/?&=.%17-", max_size=30), st.sampled_from(["output", "input"]))
+    def test_anything_is_a_line_or_a_mistake(self, scheme: str, rest: str, use: Use) -> None:
+        try:
+            address = parse(scheme + rest, use)
+        except ValueError:
+            return
+        assert address.line
+        assert scheme == f"{address.scheme}:"
 
     @pytest.mark.parametrize("milliseconds", ["-1", "1001", "2.5", "soon", ""])
     def test_a_debounce_is_a_sensible_number(self, milliseconds: str) -> None:

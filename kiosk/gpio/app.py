@@ -43,7 +43,9 @@ def list_lines(
     if not there:
         console.print("no such chip" if chip else "no chip: this box has no /dev/gpiochip")
     for one in there:
-        console.print(_table(one))
+        console.print(_title(one), soft_wrap=True)
+        if one.lines:
+            console.print(_table(one))
     for driver in keepers_of_levels():
         console.print(_KEEPS.format(driver), soft_wrap=True)
 
@@ -73,11 +75,14 @@ def outputs(settings: Settings) -> Iterator[LineAddress]:
                 yield address
 
 
+def _title(chip: ChipSeen) -> str:
+    if chip.closed:
+        return f"{chip.path}: this user may not look inside"
+    return f"{chip.path} ({chip.label}{', ' + BOARDS[chip.label] if chip.label in BOARDS else ''})"
+
+
 def _table(chip: ChipSeen) -> Table:
-    board = f", {BOARDS[chip.label]}" if chip.label in BOARDS else ""
-    table = Table(
-        "line", "name", "direction", "used by", title=f"{chip.path} ({chip.label}{board})", box=None, title_justify="left"
-    )
+    table = Table("line", "name", "direction", "used by", box=None)
     for line in chip.lines:
         table.add_row(str(line.offset), line.name or "–", _direction(line), line.consumer or ("the kernel" if line.used else "–"))
     return table

@@ -48,12 +48,13 @@ class LineSeen:
 
 @dataclass(frozen=True, slots=True)
 class ChipSeen:
-    """`path`: the device; `name` and `label`: what the kernel and the driver call it."""
+    """`path`: the device; `name` and `label`: what the kernel and the driver call it. `closed`: this user may not look inside."""
 
     path: str
     name: str
     label: str
     lines: tuple[LineSeen, ...]
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Place:
 
 
 def chips(devices: Path = _DEVICES) -> list[ChipSeen]:
-    """Every chip, in the kernel's order. Raises HardwareError `line_forbidden` where one may not be opened."""
+    """Every chip, in the kernel's order."""
     found = {str(path.resolve()) for path in devices.glob("gpiochip*")}
     return [chip for path in sorted(found, key=_number) for chip in _look(path)]
 
@@ -95,6 +96,9 @@ def _the_only(address: LineAddress, among: list[ChipSeen]) -> Place:
     ]
     if len(places) == 1:
         return places[0]
+    closed = next((chip for chip in among if chip.closed), None)
+    if closed is not None and not places:
+        raise HardwareError("line_forbidden", f"{address.url}: {_grant(closed.path)}")
     if places:
         named = ", ".join(f"gpiod:{place.chip.name}/{place.line.offset}" for place in places)
         raise HardwareError("line_missing", f"{address.url}: several lines are called {address.line}; write one of {named}")
@@ -164,8 +168,9 @@ def _look(path: str) -> Iterator[ChipSeen]:
         with gpiod.Chip(path) as chip:
             info = chip.get_info()
             lines = tuple(_line(chip.get_line_info(offset)) for offset in range(info.num_lines))
-    except PermissionError as error:
-        raise HardwareError("line_forbidden", _grant(path)) from error
+    except PermissionError:
+        yield ChipSeen(path, Path(path).name, "", (), closed=True)
+        return
     except OSError:
         # Unplugged just now, or no chip at all.
         return
