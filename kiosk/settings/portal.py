@@ -22,7 +22,8 @@ class PortalSettings(Section):
     outputs: dict[Identifier, str] = Field(default_factory=dict)
     """Further relays by name, which rules may unlock, and `lamp_red`, `lamp_green`, `lamp_blue` and `buzzer`."""
     contact: str = ""
-    """The door position switch, active while the door is closed; like a relay, with `&debounce_ms=20`. Empty for none."""
+    """The door position switch, active while the door is closed; like a relay, with `&debounce_ms=20`. Empty for none.
+    `sim:` inputs begin inactive, with `?initial=active` active."""
     request_to_exit: str = ""
     """The button or sensor inside."""
     request_to_exit_unlocks: bool = True
