@@ -16,6 +16,7 @@ from kiosk.capture import script
 from kiosk.capture.devices import chosen, devices
 from kiosk.configuration import secret
 from kiosk.errors import KioskError
+from kiosk.hardware import lines
 from kiosk.recognition.build import reads_gallery
 from kiosk.recognition.on_device import calibration
 from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
@@ -23,6 +24,7 @@ from kiosk.recognition.strategy import DEVICE
 from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted
 from kiosk.recognition.tencent.thresholds import least_score
 from kiosk.settings import CameraSettings, PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
+from kiosk.settings.lines import Use, parse
 from kiosk.vision import models
 
 HOSTS = ".myqcloud.com"
@@ -135,6 +137,8 @@ def _problems(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
         yield from _trouble("model", lambda role=model.role: models.path(settings.site.models_dir, role))
     for name, camera in settings.cameras.items():
         yield from (f"cameras.{name}.url: {line}" for line in camera_problems(camera))
+    for name, portal in settings.portals.items():
+        yield from _line_problems(name, portal)
     yield from _cloud_problems(settings)
     if enrolled is not None and enrolled.trouble:
         yield f"on_device: {enrolled.trouble}"
@@ -162,6 +166,17 @@ def camera_problems(camera: CameraSettings) -> Iterator[str]:
         yield f"{rest} is no folder"
     elif scheme == "scene":
         yield from _trouble("scene", lambda: script.load(rest))
+
+
+def _line_problems(name: str, portal: PortalSettings) -> Iterator[str]:
+    """Which of the kernel's lines are not there. Whether they are free shows when they are opened: a daemon may run."""
+    inputs = {part: getattr(portal, part) for part in ("contact", "request_to_exit", "tamper", "fire")}
+    outputs = {"relay": portal.relay, **{f"outputs.{output}": url for output, url in portal.outputs.items()}}
+    uses: tuple[tuple[Use, dict[str, str]], ...] = (("output", outputs), ("input", inputs))
+    for use, urls in uses:
+        for part, url in urls.items():
+            if url.startswith("gpiod:"):
+                yield from _trouble(f"portals.{name}.{part}", lambda url=url, use=use: lines.locate(parse(url, use)))
 
 
 def _cloud_problems(settings: Settings) -> Iterator[str]:
@@ -194,6 +209,7 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
         yield f"the vendor announced that {settings.tencent_legacy.endpoint} stops on 2023-04-24; what replaces it stands above"
     if enrolled is not None and DEVICE in settings.engines and not enrolled.trouble:
         yield from _device_warnings(settings, enrolled)
+    yield from _level_warnings(settings)
     for name, portal in settings.portals.items():
         if not portal.cloud_consent and enrolled is None:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
@@ -205,6 +221,15 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
             yield f"portals.{name}.relay is simulated: no lock will move"
         if settings.cameras[portal.camera].url.startswith(("scene:", "file:", "dir:")):
             yield f"portals.{name} watches a recording, not a camera"
+
+
+def _level_warnings(settings: Settings) -> Iterator[str]:
+    if any(portal.relay.startswith("gpiod:") for portal in settings.portals.values()):
+        for driver in lines.keepers_of_levels():
+            yield (
+                f"{driver} leaves a released line as it was: put dtparam=strict_gpiod into config.txt, "
+                "so that a lock falls shut even where everything of kiosk is killed at once"
+            )
 
 
 def _device_warnings(settings: Settings, enrolled: Enrolled) -> Iterator[str]:

@@ -192,6 +192,14 @@ def quality(context: typer.Context) -> None:
     sys.exit(commands(args=context.args, prog_name="kiosk quality", standalone_mode=False))
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def gpio(context: typer.Context) -> None:
+    """Find out which lines there are, and make the outputs safe."""
+    from kiosk.gpio.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk gpio", standalone_mode=False))
+
+
 @app.command()
 def doctor() -> None:
     """Say which system packages are missing and how to install them."""

@@ -44,11 +44,38 @@ class Relay(Protocol):
         while a pulse runs, `relay_lost` where the relay does not answer.
         """
 
+    async def hold(self) -> float:
+        """Energises until `release`, also out of a pulse; returns the monotonic time at which the relay confirmed it.
+
+        It ends by itself within 3 s once this process is gone or no longer comes round. Raises HardwareError `relay_lost`.
+        """
+
     async def release(self) -> None:
         """Back to the safe state now."""
 
     async def close(self) -> None:
         """Safe state, then gives the line back."""
+
+
+class Output(Protocol):
+    """A lamp or a buzzer: nothing that guards anything. Event loop only."""
+
+    def set(self, active: bool) -> None:
+        """Raises HardwareError `line_lost` where the line is gone."""
+
+    async def close(self) -> None:
+        """Inactive, then gives the line back."""
+
+
+class Input(Protocol):
+    """A contact or a button, debounced. Event loop only."""
+
+    @property
+    def active(self) -> bool:
+        """As of the last change that was told, or of opening; False once the line is lost."""
+
+    async def close(self) -> None:
+        """Nothing is told afterwards."""
 
 
 class Wish(Struct, frozen=True):

@@ -278,6 +278,11 @@ TABLE: dict[str, Entry] = {
     ),
     "gallery_key_missing": Entry("setup", _OUT, ("the gallery's key is missing", "缺少人员库密钥")),
     "gallery_key_wrong": Entry("setup", _OUT, ("this is not the key that the gallery is under", "人员库密钥不匹配")),
+    "line_missing": Entry("device", _OUT, ("there is no such line: `kiosk gpio list` shows them", "没有这条 GPIO 线")),
+    "line_busy": Entry("device", _OUT, ("something else uses the line", "GPIO 线已被占用")),
+    "line_forbidden": Entry("device", _OUT, ("this user may not use the line: the group 'gpio'?", "没有使用 GPIO 线的权限")),
+    "line_unsupported": Entry("device", _OUT, ("the chip cannot do what the line's options ask", "GPIO 芯片不支持所需选项")),
+    "line_lost": Entry("device", _OUT, ("the line is gone: a cable, or its chip", "GPIO 线丢失")),
     # Set-up.
     "configuration_invalid": Entry("setup", _NOBODY, ("the configuration has mistakes", "配置有误")),
     "configuration_missing": Entry("setup", _NOBODY, ("the configuration file cannot be read", "无法读取配置文件")),
@@ -288,6 +293,17 @@ TABLE: dict[str, Entry] = {
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
+    "token_exposed": Entry(
+        "setup", _NOBODY, ("the admin token's file is not this user's alone, or empty", "管理令牌文件不安全或为空")
+    ),
+    "token_wrong": Entry("setup", _NOBODY, ("no bearer token, or not the right one", "缺少管理令牌或令牌不正确")),
+    "request_malformed": Entry("setup", _NOBODY, ("not a request that is understood here", "请求格式不正确")),
+    "portal_unknown": Entry("setup", _NOBODY, ("there is no such portal", "没有这个门")),
+    "command_expired": Entry(
+        "setup", _NOBODY, ("the command is too old, or good for more than a minute", "命令已过期，或有效期超过一分钟")
+    ),
+    "command_replayed": Entry("setup", _NOBODY, ("this nonce was taken before", "命令重复提交")),
+    "command_refused": Entry("setup", _NOBODY, ("too many commands within a minute", "命令过于频繁")),
     "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
 }
 

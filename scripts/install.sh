@@ -13,6 +13,7 @@ dest=${DESTDIR-}
 case $dest in '' | /*) ;; *) die "DESTDIR must be an absolute path" ;; esac
 [ -n "$dest" ] || [ "$(id -u)" = 0 ] || die "run it as root: sudo scripts/install.sh"
 opt=$dest/opt/kiosk etc=$dest/etc/kiosk models=$dest/var/cache/kiosk/models units=$dest/etc/systemd/system
+rules=$dest/etc/udev/rules.d
 
 find_python
 check_system
@@ -20,6 +21,8 @@ check_system
 make_user() {
     getent passwd kiosk >/dev/null ||
         useradd --system --user-group --home-dir /var/lib/kiosk --no-create-home --shell /usr/sbin/nologin kiosk
+    # Raspberry Pi OS and Jetson have it, and a rule that gives it the lines; Debian has neither.
+    getent group gpio >/dev/null || groupadd --system gpio
     # systemd gives the service the groups its user is in; one that this system lacks would keep it from starting.
     for group in video gpio; do
         if getent group "$group" >/dev/null; then usermod --append --groups "$group" kiosk; fi
@@ -61,7 +64,13 @@ install -d -m 0755 "$models"
 KIOSK_SITE__MODELS_DIR=$models "$opt/bin/kiosk" models fetch
 install_settings
 install -D -m 0644 "$root/systemd/kiosk.service" "$units/kiosk.service"
-if [ -z "$dest" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+install -d -m 0755 "$rules"
+echo 'SUBSYSTEM=="gpio", KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"' >"$rules/60-kiosk-gpio.rules"
+if [ -z "$dest" ] && [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    udevadm control --reload
+    udevadm trigger --subsystem-match=gpio
+fi
 
 say "installed; nothing was started. Next:"
 cat <<END

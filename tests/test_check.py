@@ -10,6 +10,7 @@ from rich.console import Console
 
 from kiosk.check import Survey, survey
 from kiosk.configuration import load
+from kiosk.hardware import lines
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile, create_key
 from kiosk.settings import SiteSettings
@@ -108,3 +109,19 @@ def test_a_door_that_a_photo_opens_is_a_warning(tmp_path: Path) -> None:
     assert says in checked(tmp_path, recogniser="tencent-iai").warnings
     for policy in ("passive", "passive+challenge", "challenge"):
         assert says not in checked(tmp_path, recogniser="tencent-iai", liveness=policy).warnings
+
+
+@pytest.mark.skipif(bool(list(Path("/dev").glob("gpiochip*"))), reason="this box has lines")
+def test_a_line_that_is_not_there_is_a_problem(enrolled: Path) -> None:
+    found = checked(enrolled, recogniser="on-device", relay="gpiod:GPIO17", fire="gpiod:gpiochip0/4", contact="sim:contact")
+    assert found.problems == [
+        "portals.door.relay: line_missing: gpiod:GPIO17: this box has no /dev/gpiochip",
+        "portals.door.fire: line_missing: gpiod:gpiochip0/4: this box has no /dev/gpiochip",
+    ]
+
+
+def test_a_kernel_that_keeps_levels_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "keepers_of_levels", lambda: ["pinctrl_rp1"])
+    told = [warning for warning in checked(tmp_path, relay="gpiod:GPIO17").warnings if "strict_gpiod" in warning]
+    assert [warning.partition(" ")[0] for warning in told] == ["pinctrl_rp1"]
+    assert not any("strict_gpiod" in warning for warning in checked(tmp_path, relay="sim:door").warnings)

@@ -173,6 +173,7 @@ def test_ci_runs_every_check_in_order(checkout: Checkout) -> None:
         "pytest --numprocesses auto --maxprocesses 4 --dist loadfile",
     ]
     assert "-r tests/requirements.lock" in checkout.installed[-1]
+    assert "== scripts/uml skipped: its kernel is not built" in done.stdout
     assert re.search(r"== all passed\n== \d+ s in all\n$", done.stdout)
 
 
@@ -193,6 +194,7 @@ def test_install_puts_everything_in_its_place(checkout: Checkout, tmp_path: Path
     assert mode(stage / "etc/kiosk/credentials") == 0o700
     assert mode(stage / "etc/kiosk/credentials/tencent-secret-key") == 0o600
     assert (stage / "etc/systemd/system/kiosk.service").read_bytes() == (ROOT / "systemd/kiosk.service").read_bytes()
+    assert 'GROUP="gpio"' in (stage / "etc/udev/rules.d/60-kiosk-gpio.rules").read_text()
     assert checkout.installed[-1].endswith(f"--force-reinstall {checkout.root}")
     assert checkout.ran[-1] == "kiosk models fetch"
     assert (stage / "var/cache/kiosk/models").is_dir()

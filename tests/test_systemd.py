@@ -40,8 +40,9 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 def runnable(tmp_path: Path) -> Path:
     """The unit with a program that exists here; nothing else is changed."""
     copy = tmp_path / UNIT.name
-    text, replaced = re.subn(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", UNIT.read_text(encoding="utf-8"))
-    assert replaced == 1
+    true = shutil.which("true")
+    text, replaced = re.subn(r"(?m)^(Exec\w+=-?)\S+", rf"\1{true}", UNIT.read_text(encoding="utf-8"))
+    assert replaced == 2
     copy.write_text(text, encoding="utf-8")
     return copy
 

@@ -27,6 +27,14 @@ from kiosk.journal.log import verify
 _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
+_PARTS = {
+    "contact": "sim:contact?initial=active",
+    "request_to_exit": "sim:exit",
+    "fire": "sim:fire?initial=active",
+    "tamper": "sim:tamper?initial=active",
+}
+"""What the page lets one press."""
+
 
 async def play(
     *,
@@ -44,6 +52,7 @@ async def play(
     `engines`: the portal's recogniser, fallback and second_opinion, where they differ from the defaults.
     """
     asked = {f"portals.door.{name}": engine for name, engine in (engines or {}).items()}
+    asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
     read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
     logs.configure(read.log)
     for problem in camera_problems(read.cameras["front"]):

@@ -251,7 +251,7 @@ class Stage:
             **{f"[{name.replace('-', '_')}]": section for name, section in self._clouds.items()},
             "[portals.door]": self._portal,
             "[[rules]]": _RULE,
-            "[web]": WebSettings(port=0, events=True, page=self._page),
+            "[web]": WebSettings(port=0, events=True, page=self._page, admin=self._page),
         }
         return "\n".join((*(_table(header, section) for header, section in sections.items()), self._more))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
@@ -24,6 +25,7 @@ from kiosk.service.attendant import Attendant
 from kiosk.service.door import Door
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings, Settings
+from kiosk.web.admin import Admin
 from kiosk.web.app import create_app
 from kiosk.web.feed import Feed
 
@@ -61,6 +63,7 @@ class Daemon:
         self._doors: dict[str, Door] = {}
         self._eyes: dict[str, EyeSupervisor] = {}
         self._attendants: dict[str, Attendant] = {}
+        self._admin: Admin | None = None
         self.picture: bytes | None = None
 
     def stop(self) -> None:
@@ -78,6 +81,8 @@ class Daemon:
             self._heartbeat.register("recognition", engines.seconds + 5.0)
             for name, portal in self._settings.portals.items():
                 await self._open_portal(name, portal, journal, engines)
+            if self._settings.web.admin:
+                self._admin = Admin(self._settings.site.state_dir, {}, functools.partial(_note, journal))
             async with asyncio.TaskGroup() as group:
                 await self._until_stopped(group, engines)
             await journal.append("daemon_stopped", "", None, {})
@@ -163,7 +168,8 @@ class Daemon:
             self._notifier.web(address)
             _log.info("serving", health=f"{address}/health", metrics=f"{address}/metrics")
 
-        await http_server.serve(create_app(self, page=web.page, events=web.events), web.host, web.port, listening)
+        app = create_app(self, page=web.page, events=web.events, admin=self._admin)
+        await http_server.serve(app, web.host, web.port, listening)
 
     async def _beat(self) -> None:
         """Feeds systemd's watchdog, but only while every stage completes its work."""
@@ -214,6 +220,10 @@ class Daemon:
             "by_engine": self._tally.by_engine,
             "errors": self._tally.errors,
         }
+
+
+async def _note(journal: Journal, kind: str, portal: str, body: Mapping[str, object]) -> None:
+    await journal.append(kind, portal, None, body)
 
 
 def _first(group: BaseExceptionGroup[KioskError]) -> KioskError:

@@ -35,7 +35,8 @@ from kiosk.settings.eye import (
     QualitySettings,
     Task,
 )
-from kiosk.settings.portal import LINE_SCHEMES, READER_SCHEMES, RELAY_SCHEMES, PortalSettings, Recogniser
+from kiosk.settings.lines import LINE_SCHEMES
+from kiosk.settings.portal import READER_SCHEMES, PortalSettings, Recogniser
 from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings, TencentSettings
 from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
 from kiosk.settings.whole import NESTING, PREFIX, Settings
@@ -48,7 +49,6 @@ __all__ = [
     "NESTING",
     "PREFIX",
     "READER_SCHEMES",
-    "RELAY_SCHEMES",
     "STREAM_SCHEMES",
     "CameraSettings",
     "ConsoleName",

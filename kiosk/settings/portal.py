@@ -8,9 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from kiosk.settings.base import Identifier, PositiveSeconds, Section
 from kiosk.settings.eye import LivenessPolicy
+from kiosk.settings.lines import parse
 
-RELAY_SCHEMES = ("sim", "gpiod")
-LINE_SCHEMES = RELAY_SCHEMES
 READER_SCHEMES = ("evdev", "wiegand", "osdp", "sim")
 Recogniser = Literal["tencent-legacy", "tencent-iai", "on-device"]
 
@@ -23,7 +22,8 @@ class PortalSettings(Section):
     outputs: dict[Identifier, str] = Field(default_factory=dict)
     """Further relays by name, which rules may unlock, and `lamp_red`, `lamp_green`, `lamp_blue` and `buzzer`."""
     contact: str = ""
-    """The door position switch, active while the door is closed; like a relay, with `&debounce_ms=20`. Empty for none."""
+    """The door position switch, active while the door is closed; like a relay, with `&debounce_ms=20`. Empty for none.
+    `sim:` inputs begin inactive, with `?initial=active` active."""
     request_to_exit: str = ""
     """The button or sensor inside."""
     request_to_exit_unlocks: bool = True
@@ -95,15 +95,17 @@ class PortalSettings(Section):
     @field_validator("relay", "contact", "request_to_exit", "tamper", "fire")
     @classmethod
     def _known_scheme(cls, url: str, field: ValidationInfo) -> str:
-        if url or field.field_name == "relay":
-            known(url, LINE_SCHEMES, "line")
+        if field.field_name == "relay":
+            parse(url, "output")
+        elif url:
+            parse(url, "input")
         return url
 
     @field_validator("outputs")
     @classmethod
     def _known_outputs(cls, outputs: dict[str, str]) -> dict[str, str]:
         for url in outputs.values():
-            known(url, LINE_SCHEMES, "line")
+            parse(url, "output")
         if "relay" in outputs:
             raise ValueError("'relay' is the portal's own; give the output another name")
         return outputs

@@ -44,6 +44,8 @@ class WebSettings(Section):
     """Serve the stream of events, which names people; only on loopback."""
     page: bool = False
     """Serve the status page with events and pictures; only on loopback."""
+    admin: bool = False
+    """Take commands from bearers of the token in `admin-token` in the state directory; only on loopback."""
 
     @model_validator(mode="after")
     def _faces_stay_home(self) -> Self:
@@ -52,6 +54,8 @@ class WebSettings(Section):
                 "page and events show faces and names and have no login: with either on, "
                 f"host must be loopback, not '{self.host}'"
             )
+        if self.admin and not is_loopback(self.host):
+            raise ValueError(f"admin's token would cross the network in the clear: host must be loopback, not '{self.host}'")
         return self
 
 

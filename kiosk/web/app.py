@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from kiosk.web.admin import Admin
 from kiosk.web.feed import Feed
 
 _encode = msgspec.json.Encoder().encode
 # Nothing is loaded from elsewhere, framed or run inline but the page's own files.
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
@@ -42,14 +44,17 @@ class Board(Protocol):
         """The exposition and its content type."""
 
 
-def create_app(board: Board, *, page: bool, events: bool) -> Starlette:
-    """With `page` or `events` only requests addressed to a loopback name are answered (no DNS rebinding)."""
+def create_app(board: Board, *, page: bool, events: bool, admin: Admin | None = None) -> Starlette:
+    """With `page`, `events` or `admin` only requests addressed to a loopback name are answered (no DNS rebinding)."""
     routes = [Route("/health", _Health(board).get), Route("/metrics", _Metrics(board).get)]
     middleware = []
     if page:
-        routes += _Page(board).routes
+        routes += _Page(board, admin.page_token if admin else "").routes
     if page or events:
         routes.append(Route("/events", _Events(board).get))
+    if admin:
+        routes += admin.routes
+    if page or events or admin:
         middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])]
     return Starlette(routes=routes, middleware=middleware)
 
@@ -74,11 +79,13 @@ class _Metrics:
 
 
 class _Page:
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, token: str) -> None:
+        """`token`: lets the page see and set simulated lines; other sites cannot read the page, so they do not learn it."""
         self._board = board
         static = resources.files("kiosk.web") / "static"
+        page = (static / "status.html").read_text("utf-8").replace('name="token" content=""', f'name="token" content="{token}"')
         self._files = {
-            "/": ((static / "status.html").read_bytes(), "text/html"),
+            "/": (page.encode(), "text/html"),
             "/status.css": ((static / "status.css").read_bytes(), "text/css"),
             "/status.js": ((static / "status.js").read_bytes(), "text/javascript"),
         }

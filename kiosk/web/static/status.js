@@ -43,5 +43,33 @@ async function keepFollowing() {
   }
 }
 
+const token = document.querySelector("meta[name=token]").content;
+const headers = { Authorization: "Bearer " + token, "Content-Type": "application/json" };
+
+function button(line) {
+  const shown = document.createElement("button");
+  shown.id = "line-" + line.name;
+  shown.disabled = line.kind === "output";
+  shown.onclick = async () => {
+    const active = shown.getAttribute("aria-pressed") !== "true";
+    await fetch("/admin/lines/" + line.name, { method: "POST", headers, body: JSON.stringify({ active }) });
+    showLines();
+  };
+  return el("lines").appendChild(shown);
+}
+
+async function showLines() {
+  const response = await fetch("/admin/lines", { headers });
+  if (!response.ok) return;
+  const { lines } = await response.json();
+  for (const line of lines) {
+    const shown = el("line-" + line.name) ?? button(line);
+    shown.setAttribute("aria-pressed", line.active);
+    shown.textContent = line.name + (line.active ? " ●" : " ○");
+  }
+  el("lines").hidden = lines.length === 0;
+}
+
+if (token) setInterval(() => showLines().catch(() => {}), 500);
 setInterval(() => { el("picture").src = "/picture.jpg?" + Date.now(); }, 400);
 keepFollowing();

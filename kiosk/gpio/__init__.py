@@ -1,0 +1,1 @@
+"""`kiosk gpio`: which lines there are, and the outputs made safe."""

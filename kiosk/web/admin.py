@@ -1,0 +1,213 @@
+"""What the box's owner may order over HTTP, with a token; and the simulated lines, which the page may set too.
+
+A command is not a state: it carries a nonce, which is taken once, and an instant at which it is too old. Every call of a
+bearer's is in the journal before anything follows from it. Loopback only; a proxy in front must bring TLS and its own log-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kiosk import slugs
+from kiosk.errors import ConfigurationError, HardwareError, JournalError
+from kiosk.hardware import simulated
+from kiosk.hardware.inputs import set_sim
+
+Command = Literal["lockdown", "end_lockdown", "release", "end_release", "hold_open", "close", "unlock_once", "clear_area"]
+Handler = Callable[[Request], Awaitable[Response]]
+
+TOKEN_FILE = "admin-token"  # noqa: S105 (a file's name)
+DONE = "command_done"
+"""What a portal answers to a command it has carried out."""
+
+MOST_AHEAD = 60.0
+"""Seconds that a command may be good for."""
+MOST_NONCES = 10_000
+_MOST_BODY = 10_000
+_ANSWER_WITHIN = 10.0
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Door(Protocol):
+    """What takes commands; a refusal is a slug."""
+
+    async def command(self, command: Any, by: str) -> str: ...
+
+
+class Journal(Protocol):
+    """Raises JournalError where the row is not on disk."""
+
+    async def __call__(self, kind: str, portal: str, body: Mapping[str, object]) -> None: ...
+
+
+class Order(Struct, frozen=True, forbid_unknown_fields=True):
+    """`expires_at`: Unix seconds."""
+
+    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    expires_at: float
+
+
+class Level(Struct, frozen=True, forbid_unknown_fields=True):
+    active: bool
+
+
+class Nonces:
+    """Takes each command once: refuses what is too old, is good for too long, or was seen.
+
+    Nonces are not kept over a restart; instead, nothing is taken that could have been given before it: right after a start
+    a command must be good for nearly the whole minute.
+    """
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self._began = wall()
+        self._seen: dict[str, float] = {}
+
+    def take(self, order: Order) -> str | None:
+        """None where it may be carried out, else the slug that says why not."""
+        now = self._wall()
+        # Nonces are kept though their time is over, as long as there is room: a clock may be put back.
+        for nonce in [nonce for nonce, until in self._seen.items() if until < now][: max(0, len(self._seen) - MOST_NONCES)]:
+            del self._seen[nonce]
+        if not max(now, self._began + MOST_AHEAD) < order.expires_at <= now + MOST_AHEAD:
+            return "command_expired"
+        if order.nonce in self._seen:
+            return "command_replayed"
+        if len(self._seen) > 2 * MOST_NONCES:
+            return "command_refused"
+        self._seen[order.nonce] = order.expires_at
+        return None
+
+
+def read_token(state_dir: Path) -> str:
+    """Made at the first start, for this user's eyes only. Raises ConfigurationError `token_exposed` where others may read it."""
+    file = state_dir / TOKEN_FILE
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
+            made.write(secrets.token_urlsafe(32) + "\n")
+    except FileExistsError:
+        pass
+    if file.stat().st_mode & 0o077:
+        raise ConfigurationError("token_exposed", f"{file} may be read by others: remove it, and a new one is made")
+    token = file.read_text(encoding="ascii").strip()
+    if len(token) < 32:
+        raise ConfigurationError("token_exposed", f"{file} holds no token: remove it, and a new one is made")
+    return token
+
+
+class Admin:
+    """Event loop only. `page_token` is for the page, whoever may look at that: it is good for simulated lines alone."""
+
+    def __init__(
+        self, state_dir: Path, doors: Mapping[str, Door], journal: Journal, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._state_dir = state_dir
+        self._doors = doors
+        self._journal = journal
+        self._nonces = Nonces(wall)
+        self._token = read_token(state_dir)
+        self.page_token = secrets.token_urlsafe(32)
+
+    @property
+    def routes(self) -> list[Route]:
+        """Further ones are made with `guarded`."""
+        return [
+            Route("/admin/lines", self.guarded(self._lines, page=True), methods=["GET"]),
+            Route("/admin/lines/{name}", self.guarded(self._set_line, page=True), methods=["POST"]),
+            Route("/admin/portals/{portal}/{command}", self.guarded(self._command), methods=["POST"]),
+        ]
+
+    def guarded(self, handler: Handler, *, page: bool = False) -> Handler:
+        """Answers bearers of the token only; with `page`, the page too. Errors become answers with their slug."""
+
+        async def guard(request: Request) -> Response:
+            try:
+                if not self._bears(request, page):
+                    return refusal(401, "token_wrong", {"WWW-Authenticate": "Bearer"})
+                return await handler(request)
+            except msgspec.MsgspecError as error:
+                return refusal(422, "request_malformed", detail=str(error)[:300])
+            except HTTPException as error:
+                return refusal(error.status_code, "request_malformed", detail=error.detail)
+            except JournalError as error:
+                return refusal(503, error.slug, detail=error.detail)
+
+        return guard
+
+    def _bears(self, request: Request, page: bool) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = [self._token, self.page_token] if page else [self._token]
+        # All are compared, each in constant time.
+        return scheme.lower() == "bearer" and sum(hmac.compare_digest(given.encode(), one.encode()) for one in right) > 0
+
+    async def _lines(self, _: Request) -> Response:
+        return told(200, {"lines": simulated.lines(self._state_dir)})
+
+    async def _set_line(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        level = msgspec.json.decode(await body(request), type=Level)
+        known = {line.name for line in simulated.lines(self._state_dir) if line.kind == "input"}
+        if name not in known:
+            return refusal(404, "line_missing", detail=f"no simulated input '{name}' is open")
+        await self._journal("admin_line", "", {"line": name, "active": level.active, "by": _by(request)})
+        try:
+            set_sim(self._state_dir, name, level.active)
+        except HardwareError as error:
+            return refusal(404, error.slug, detail=error.detail)
+        return told(200, {"line": name, "active": level.active})
+
+    async def _command(self, request: Request) -> Response:
+        portal, command = request.path_params["portal"], request.path_params["command"]
+        order = msgspec.json.decode(await body(request), type=Order)
+        if portal not in self._doors:
+            return refusal(404, "portal_unknown", detail=f"no portal '{portal}'")
+        msgspec.convert(command, Command)
+        refused = self._nonces.take(order)
+        by = _by(request)
+        row = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by, "refused": refused or ""}
+        await self._journal("admin_command", portal, row)
+        if refused is not None:
+            return refusal(409, refused)
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                slug = await self._doors[portal].command(command, by)
+        except TimeoutError:
+            return refusal(504, "outcome_unknown")
+        return told(200, {"outcome": slug}) if slug == DONE else refusal(409, slug)
+
+
+def _by(request: Request) -> str:
+    return f"admin at {request.client.host}" if request.client else "admin"
+
+
+async def body(request: Request) -> bytes:
+    """Of a request, up to 10 kB. Raises HTTPException 413."""
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > _MOST_BODY:
+            raise HTTPException(413)
+    return bytes(read)
+
+
+def refusal(status: int, slug: str, headers: Mapping[str, str] | None = None, *, detail: str = "") -> Response:
+    meaning = slugs.to_operator(slug) if slug in slugs.TABLE else ""
+    return told(status, {"error": slug, "meaning": meaning, "detail": detail}, headers)
+
+
+def told(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers={**_HEADERS, **(headers or {})}, media_type="application/json")
