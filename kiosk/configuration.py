@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from kiosk.errors import ConfigurationError, did_you_mean
 from kiosk.settings import NESTING, PREFIX, Settings
+
+_RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rules[ \t]*\]\]", re.MULTILINE)
 
 
 def pairs(overrides: Sequence[str]) -> dict[str, str]:
@@ -42,6 +46,41 @@ def load(file: Path | None = None, overrides: Mapping[str, str] | None = None) -
         lines = "\n".join(f"  {line}" for line in _mistakes(error))
         raise ConfigurationError("configuration_invalid", f"{where}:\n{lines}") from error
     return Settings.model_construct(_fields_set=merged.model_fields_set, **dict(merged))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from, so that they can be read again. `overrides`: see `load`."""
+
+    file: Path | None = None
+    overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def load(self) -> Settings:
+        """Raises ConfigurationError."""
+        return load(self.file, self.overrides)
+
+
+def places(file: Path | None, settings: Settings) -> dict[str, str]:
+    """Of each rule that comes from `file`, by its name: `kiosk.toml:12`, the line where its table begins.
+
+    A rule is not among them where that is not certain, or where a variable or an option was stronger than the file.
+    """
+    if file is None:
+        return {}
+    try:
+        text, rules = file.read_text(encoding="utf-8"), _read(file).get("rules", [])
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = {}
+    headers = list(_RULE_HEADER.finditer(text))
+    for rule, header, following in zip(rules, headers, [*headers[1:], None], strict=False):
+        name = str(rule.get("name"))
+        table = text[header.end() : following.start() if following else None]
+        stands_there = re.search(rf"""(?m)^\s*name\s*=\s*["']{re.escape(name)}["']""", table)
+        used = any(one.name == name and one.when == rule.get("when") for one in settings.rules)
+        if len(headers) == len(rules) and stands_there and used:
+            found[name] = f"{file}:{text.count(chr(10), 0, header.start()) + 1}"
+    return found
 
 
 def secret(file: Path) -> str:

@@ -38,7 +38,7 @@ from kiosk.settings.eye import (
 from kiosk.settings.portal import LINE_SCHEMES, READER_SCHEMES, RELAY_SCHEMES, PortalSettings, Recogniser
 from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings, TencentSettings
 from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
-from kiosk.settings.whole import NESTING, PREFIX, Settings
+from kiosk.settings.whole import NESTING, POLICY_PARTS, PREFIX, Settings
 
 __all__ = [
     "CAMERA_SCHEMES",
@@ -46,6 +46,7 @@ __all__ = [
     "LINE_SCHEMES",
     "LIVE_SCHEMES",
     "NESTING",
+    "POLICY_PARTS",
     "PREFIX",
     "READER_SCHEMES",
     "RELAY_SCHEMES",

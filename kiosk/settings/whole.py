@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kiosk.errors import did_you_mean
+from kiosk.errors import ConfigurationError, did_you_mean
 from kiosk.settings.access import (
     CredentialSettings,
     HolidaySettings,
@@ -27,6 +27,8 @@ from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebS
 
 PREFIX = "KIOSK_"
 NESTING = "__"
+POLICY_PARTS = ("rules", "schedules", "holidays", "people")
+"""What a running daemon takes over from a changed file; all else needs a restart."""
 
 
 class Settings(BaseSettings):
@@ -101,6 +103,18 @@ class Settings(BaseSettings):
                 if used.count(one) > 1:
                     raise ValueError(f"two portals share the {part} '{one}'; each needs its own")
         return self
+
+    def with_policy_of(self, other: Settings) -> Settings:
+        """These settings with the other's rules, schedules, holidays and people.
+
+        Raises ConfigurationError `configuration_invalid` where a part that stays needs one that is gone.
+        """
+        merged = self.model_copy(update={part: getattr(other, part) for part in (*POLICY_PARTS, "rule_tests")})
+        try:
+            merged._names_meet()  # noqa: SLF001 (its own)
+        except ValueError as error:
+            raise ConfigurationError("configuration_invalid", f"{error}, as long as the daemon is not restarted") from error
+        return merged
 
     @property
     def engines(self) -> frozenset[str]:
