@@ -6,7 +6,7 @@ together: an operand other than a name compared with a constant counts as a text
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cel
@@ -68,6 +68,14 @@ def never(held: Formula) -> bool:
 def implies(one: Formula, other: Formula) -> bool:
     """Whether it can be proven that `other` holds wherever `one` does."""
     return _implies(one, other, {})
+
+
+def demanded(held: Formula) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Names that must have one of a few values for this to hold."""
+    for part in held.parts if held.kind == "all" else (held,):
+        values = _possible(part.atom) if part.atom else None
+        if part.atom and values is not None:
+            yield part.atom.name, values
 
 
 def _implies(one: Formula, other: Formula, known: dict[tuple[int, int], bool]) -> bool:

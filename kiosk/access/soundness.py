@@ -49,8 +49,8 @@ def survey(settings: Settings) -> Soundness:
         warnings += (Finding(rule.name, line) for line in _may_not_do(rule, settings))
     sound = [rule for rule in rules if rule.settings.name not in {finding.rule for finding in mistakes}]
     mistakes += _unreachable(sound, settings)
-    for rule in sound:
-        warnings += (Finding(rule.settings.name, line) for line in _doubts(rule, settings))
+    for one in sound:
+        warnings += (Finding(one.settings.name, line) for line in _doubts(one, settings))
     order = {rule.name: place for place, rule in enumerate(settings.rules)}
     in_order = sorted(mistakes, key=lambda finding: order[finding.rule])
     return Soundness(tuple(rules), tuple(in_order), tuple(sorted(warnings, key=lambda finding: order[finding.rule])))
@@ -95,19 +95,15 @@ def _choices(settings: Settings) -> dict[str, Sequence[str]]:
 def _cannot_do(rule: RuleSettings, settings: Settings) -> Iterator[str]:
     """Effects that do not exist where the rule is asked."""
     if rule.effect == "deny":
-        for part in ("unlock", "require", "checkout"):
-            if getattr(rule, part):
-                yield f"a deny rule has no '{part}': it moves nothing"
-        if rule.hold != "none":
-            yield "a deny rule has no 'hold': it moves nothing"
+        moves = [part for part in ("unlock", "require", "checkout") if getattr(rule, part)]
+        yield from (f"a deny rule has no '{part}'" for part in (*moves, *(["hold"] if rule.hold != "none" else [])))
         return
     for name, portal in portals_of(rule, settings).items():
         for output in rule.unlock:
             if output in _SIGNALS:
                 yield f"unlock: '{output}' is a signal, no lock"
-            elif output != "relay" and output not in portal.outputs:
-                near = did_you_mean(output, ["relay", *portal.outputs])
-                yield f"unlock: portal '{name}' has no output '{output}'{near}"
+            elif output not in ("relay", *portal.outputs):
+                yield f"unlock: portal '{name}' has no output '{output}'{did_you_mean(output, ['relay', *portal.outputs])}"
         if "card" in rule.require and not portal.readers:
             yield f"require: portal '{name}' has no reader for a card"
         if "qr" in rule.require and not portal.codes and not portal.readers:
@@ -133,10 +129,7 @@ def _may_not_do(rule: RuleSettings, settings: Settings) -> Iterator[str]:
 
 def _unreachable(rules: Sequence[Rule], settings: Settings) -> Iterator[Finding]:
     """Rules that never hold, or never decide because another one always does."""
-    asked = [
-        *(rule for rule in rules if rule.settings.effect == "deny"),
-        *(rule for rule in rules if rule.settings.effect == "grant"),
-    ]
+    asked = sorted(rules, key=lambda rule: rule.settings.effect != "deny")
     formulas = {rule.settings.name: formula(rule.condition.source) for rule in asked}
     for place, rule in enumerate(asked):
         name, itself = rule.settings.name, formulas[rule.settings.name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,17 +19,16 @@ from kiosk.rules.past import decisions
 from kiosk.settings import RuleSettings
 
 _CONDITION = (
-    "subject.person == 'person{number}' && 'staff' in subject.groups && verdict.score >= 80.0 && quality.grade >= 2 && "
-    "presentation.faces == 1 && ('office' in time.schedules || credential.kind == 'card') && portal.mode == 'normal'"
+    "'staff' in subject.groups && verdict.score >= 80.0 && quality.grade >= 2 && presentation.faces == 1 && "
+    "('night' in time.schedules || credential.kind == 'card') && portal.mode == 'normal' && {about}"
 )
+_ABOUT = {"one person each": "subject.person == 'person{0}'", "anybody": "subject.person.endsWith('n{0}')"}
+"""The first kind of rule is set aside without CEL where it is about somebody else; of the second all is evaluated."""
 _NOON = LocalTime(2, 720, trusted=True, date="2026-03-04", schedules=("office", "cleaning"), holidays=())
 
 
 def rules(count: int) -> list[RuleSettings]:
-    """All are asked for the last one's person. Half of them read a group and a list besides."""
-    return [
-        RuleSettings(name=f"rule-{number}", when=_CONDITION.format(number=number), effect="grant") for number in range(count)
-    ]
+    return [RuleSettings(name=f"rule-{number}", when=_CONDITION.format(number=number), effect="grant") for number in range(count)]
 
 
 def facts(person: int) -> Facts:
@@ -38,22 +39,27 @@ def facts(person: int) -> Facts:
 
 
 def measure_decisions(report: Report, rounds: int) -> None:
-    rows = []
-    for count in (10, 50, 200):
-        policy, about = Policy.compile(rules(count)), facts(count - 1)
-        spent = []
-        for _ in range(rounds):
-            begun = time.perf_counter()
-            decision = policy.decide(about, 1.0)
-            spent.append(1e3 * (time.perf_counter() - begun))
-        assert decision.rule == f"rule-{count - 1}"
-        rows.append({"rules": count, "p50_ms": f"{median(spent):.3f}", "p99_ms": f"{percentile(spent, 0.99):.3f}"})
+    rows = [_decisions(count, kind, rounds) for kind in _ABOUT for count in (10, 50, 200)]
     report.add(
-        "one decision",
-        f"{rounds} decisions each, one thread; no rule but the last holds, each has eight comparisons of which the first fails; "
-        "from the facts to the decision, the conversion of the variables for CEL included",
+        "milliseconds of one decision",
+        f"{rounds} decisions each, one thread; rules of eight comparisons, of which the last one decides and no other rule holds; "
+        "from the facts to the decision, conversion for CEL included; cpu: without waiting for a core",
         rows,
     )
+
+
+def _decisions(count: int, kind: str, rounds: int) -> dict[str, object]:
+    policy, about = Policy.compile(rules(count, _ABOUT[kind])), facts(count - 1)
+    spent: list[float] = []
+    cpu: list[float] = []
+    for _ in range(rounds):
+        begun, worked = time.perf_counter(), time.thread_time()
+        decision = policy.decide(about, 1.0)
+        spent.append(1e3 * (time.perf_counter() - begun))
+        cpu.append(1e3 * (time.thread_time() - worked))
+    assert decision.rule == f"rule-{count - 1}"
+    figures = {"p50": median(spent), "p99": percentile(spent, 0.99), "p50_cpu": median(cpu), "p99_cpu": percentile(cpu, 0.99)}
+    return {"rules_about": kind, "rules": count} | {name: f"{value:.3f}" for name, value in figures.items()}
 
 
 async def measure_replay(report: Report, events: int) -> None:
@@ -62,25 +68,23 @@ async def measure_replay(report: Report, events: int) -> None:
     with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder:
         path = Path(folder) / "journal.sqlite"
         await _fill(path, body, events)
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         decided = [policy.ruling(one.facts).slug for one in decisions(path) if one.facts]
-        seconds = time.perf_counter() - begun
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     assert decided == ["granted"] * events
     report.add(
         "the past decided anew",
-        f"{events} rows of decisions read from a journal's file, decoded and decided by 200 rules of which the last holds; "
+        f"{events} rows of decisions read from a journal's file, decoded and decided by 200 rules, one person each, of which the last holds; "
         "one process",
-        [{"events": events, "seconds": f"{seconds:.2f}", "microseconds_each": f"{1e6 * seconds / events:.0f}"}],
+        [{"events": events, "seconds": f"{seconds:.2f}", "cpu_seconds": f"{cpu:.2f}"}],
     )
 
 
-async def _fill(path: Path, body: dict[str, object], events: int) -> None:
+async def _fill(path: Path, body: Mapping[str, object], events: int) -> None:
     """One true row, and copies of it: a row is synced to the disk, and ten thousand of them take minutes."""
     journal = await Journal.open(path)
     row = await journal.append("granted", "door", 1, body)
     await journal.close()
-    import sqlite3  # noqa: PLC0415
-
     with sqlite3.connect(path) as database:
         places = ", ".join("?" * len(row.__struct_fields__))
         copies = (msgspec.structs.astuple(msgspec.structs.replace(row, seq=seq)) for seq in range(2, events + 1))
