@@ -169,6 +169,14 @@ def gallery(context: typer.Context) -> None:
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rules(context: typer.Context) -> None:
+    """Check and test the rules, explain what they decided, and replay the past with others."""
+    from kiosk.rules.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk rules", standalone_mode=False))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def camera(context: typer.Context) -> None:
     """Find out which cameras there are, and what one of them gives."""
     from kiosk.camera.app import app as commands  # noqa: PLC0415 (only this command needs them all)

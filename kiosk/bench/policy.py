@@ -43,8 +43,8 @@ def measure_decisions(report: Report, rounds: int) -> None:
     rows = [_decisions(count, kind, rounds) for kind in _ABOUT for count in (10, 50, 200)]
     report.add(
         "milliseconds of one decision",
-        f"{rounds} decisions each, one thread; rules of eight comparisons, of which the last decides and no other holds; from "
-        " the facts to the decision, conversion for CEL included; cpu: without waiting for a core",
+        f"{rounds} decisions each, one thread; rules of eight comparisons, of which the last decides and no other holds; "
+        "from the facts to the decision, conversion for CEL included; cpu: without waiting for a core",
         rows,
     )
 

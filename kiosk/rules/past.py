@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.access.facts import Variables
-from kiosk.access.policy import DEFAULT_RULE, SAMPLES
+from kiosk.access.policy import SAMPLES
 from kiosk.errors import ConfigurationError, KioskError
 from kiosk.journal import log
 
@@ -24,7 +24,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 class Then(msgspec.Struct, frozen=True):
     """One row. `outcome`: what the rules said then; `reason`: of a denial.
 
-    `facts`: what they were asked about; None in rows that do not keep all of it, older ones and such of people who left unseen.
+    `facts`: what they were asked about; None in older rows, which do not keep all of it.
     """
 
     seq: int
@@ -40,7 +40,7 @@ class Then(msgspec.Struct, frozen=True):
 
 
 class _Body(msgspec.Struct):
-    rule: str = DEFAULT_RULE
+    rule: str = ""
     reason: str = ""
     policy: str = ""
     facts: Variables | None = None
@@ -50,17 +50,20 @@ _DECODER = msgspec.json.Decoder(_Body)
 
 
 def decisions(path: Path, since: str = "") -> Iterator[Then]:
-    """Oldest first, one after the other. `since`: as `moment` gives it. Raises JournalError."""
-    return map(_then, log.rows(path, KINDS, since))
+    """Oldest first, one after the other; rows that no rule decided are left out. `since`: as `moment` gives it.
+
+    Raises JournalError.
+    """
+    return filter(lambda then: then.rule, map(_then, log.rows(path, KINDS, since)))
 
 
 def find(path: Path, event: str) -> Then:
     """The decision with that row number, `#PRESENTATION`, or the `last` one. Raises JournalError, KioskError `event_unknown`."""
     if re.fullmatch(r"\d+", event):
         row = log.row(path, int(event))
-        if row is not None and row.kind not in KINDS:
-            raise KioskError("event_unknown", f"row {event} is of kind '{row.kind}'; no rule decided it")
         found = _then(row) if row is not None else None
+        if row is not None and found is not None and (row.kind not in KINDS or not found.rule):
+            raise KioskError("event_unknown", f"row {event}, '{row.kind}', is no decision of a rule")
     elif event == "last":
         found = _newest(path, None)
     elif named := re.fullmatch(r"[#p](\d+)", event):
