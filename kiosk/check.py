@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 from rich.table import Table
 
 from kiosk import system
-from kiosk.access.policy import Policy
+from kiosk.access import soundness
+from kiosk.access.calendar import Calendar
 from kiosk.capture import script
 from kiosk.capture.devices import chosen, devices
-from kiosk.configuration import secret
+from kiosk.clock import zone
+from kiosk.configuration import places, secret
 from kiosk.errors import KioskError
 from kiosk.recognition.build import reads_gallery
 from kiosk.recognition.on_device import calibration
@@ -57,15 +59,19 @@ class Survey:
     warnings: list[str]
 
 
-def survey(settings: Settings) -> Survey:
-    """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody."""
+def survey(settings: Settings, file: Path | None = None) -> Survey:
+    """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody.
+
+    `file`: where the settings were read, so that what is said of a rule names its line.
+    """
+    sound, where = soundness.survey(settings), places(file, settings)
     older = "tencent-legacy" in settings.engines
     enrolled = _enrolled(settings) if reads_gallery(settings) else None
     return Survey(
         _summary(settings, enrolled),
         _successors() if older else None,
-        list(_problems(settings, enrolled)),
-        list(_warnings(settings, enrolled)),
+        [*_problems(settings, enrolled), *(soundness.told(finding, where) for finding in sound.mistakes)],
+        [*_warnings(settings, enrolled), *(soundness.told(finding, where) for finding in sound.warnings)],
     )
 
 
@@ -140,7 +146,7 @@ def _problems(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
         yield f"on_device: {enrolled.trouble}"
     elif enrolled is not None and DEVICE in settings.engines and enrolled.least >= 100:
         yield "on_device.false_match_rate: so rare among so many faces that no likeness would do"
-    yield from _trouble("rules", lambda: Policy.compile(settings.rules))
+    yield from _trouble("calendar", lambda: Calendar(settings.schedules, settings.holidays, zone(settings.site.timezone)))
     folder = _nearest_existing(settings.site.state_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
         yield f"site.state_dir: {folder} is not writable by this user"

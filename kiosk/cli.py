@@ -44,9 +44,10 @@ def run(config: Config = None, overrides: Overrides = None) -> None:
     """Watch the cameras and guard the portals until stopped."""
     from kiosk import logs, service  # noqa: PLC0415 (only this command needs the daemon)
 
-    read = _load(config, overrides)
+    source = configuration.Source(config, configuration.pairs(overrides or []))
+    read = source.load()
     logs.configure(read.log)
-    asyncio.run(service.run(read))
+    asyncio.run(service.run(read, source))
 
 
 @app.command()
@@ -54,7 +55,7 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
     """Say whether a configuration is right, and what it would run."""
     from kiosk.check import survey  # noqa: PLC0415
 
-    found = survey(_load(config, overrides))
+    found = survey(_load(config, overrides), config)
     console = Console(highlight=False)
     console.print(found.summary)
     if found.successors is not None:
