@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rich.markup import escape
 from rich.table import Table
 
 from kiosk import system
@@ -109,7 +110,7 @@ def _summary(settings: Settings, enrolled: Enrolled | None) -> Table:
         known = f"people {enrolled.people}, faces {enrolled.faces}, match from {enrolled.least:.1f}"
         table.add_row("gallery", f"{settings.gallery_path}, {enrolled.trouble or known}")
     for rule in settings.rules:
-        table.add_row(f"rule {rule.name}", f"{rule.effect} when {rule.when}")
+        table.add_row(f"rule {rule.name}", escape(f"{rule.effect} when {rule.when}"))
     table.add_row("otherwise", "deny")
     table.add_row("journal", str(settings.journal_path))
     table.add_row("web", f"http://{settings.web.host}:{settings.web.port}" + (" with page" if settings.web.page else ""))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kiosk import __version__, configuration
 from kiosk.errors import ConfigurationError, KioskError
@@ -31,7 +32,7 @@ def main() -> None:
     try:
         app()
     except KioskError as error:
-        Console(stderr=True).print(f"[red]{error.slug}[/red] {error.detail}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]{error.slug}[/red] {escape(error.detail)}", highlight=False, soft_wrap=True)
         sys.exit(ConfigurationError.EXIT_CODE if isinstance(error, ConfigurationError) else 1)
 
 
@@ -61,9 +62,9 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
     if found.successors is not None:
         console.print(found.successors)
     for problem in found.problems:
-        console.print(f"[red]problem[/red] {problem}", soft_wrap=True)
+        console.print(f"[red]problem[/red] {escape(problem)}", soft_wrap=True)
     for warning in found.warnings:
-        console.print(f"[yellow]warning[/yellow] {warning}", soft_wrap=True)
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}", soft_wrap=True)
     if found.problems:
         raise ConfigurationError("configuration_invalid", f"{len(found.problems)} problem(s), named above")
     console.print("[green]ready to run[/green]")

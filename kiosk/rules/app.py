@@ -18,7 +18,7 @@ from kiosk.errors import ConfigurationError, KioskError
 from kiosk.journal import log
 from kiosk.rules import past, pictures
 from kiosk.rules.cases import run, undecided
-from kiosk.rules.command import Config, Desk, Json, Overrides, Since, at_desk
+from kiosk.rules.command import Config, Desk, Json, Overrides, Since, at_desk, plain
 from kiosk.rules.replay import replay as replayed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What the rules say, and would have said.")
@@ -44,7 +44,7 @@ def check(config: Config = None, overrides: Overrides = None, as_json: Json = Fa
         "rules": [rule.model_dump(mode="json") for rule in desk.settings.rules],
     }
     told = [*pictures.findings(found.mistakes, desk.places, "mistake", "red")]
-    told += [f"[red]mistake[/] {trouble}"] if trouble else []
+    told += [f"[red]mistake[/] {plain(trouble)}"] if trouble else []
     told += pictures.findings(found.warnings, desk.places, "warning", "yellow")
     desk.show(shown, pictures.by_portal(desk.settings), *told, pictures.summary(found, len(desk.settings.rules)))
     if shown["mistakes"]:
