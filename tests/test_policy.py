@@ -486,10 +486,9 @@ def surveyed(*rules: RuleSettings, portal: dict[str, object] | None = None, **mo
 @pytest.mark.parametrize(
     ("rules", "line"),
     [
-        ([rule("true", name="all"), rule("subject.tag == 'x'", name="b")], "rule 'b': never decides anything: wherever it holds, rule 'all' "),
+        ([rule("true", name="all"), rule("subject.tag == 'x'", name="b")],
+         "rule 'b': never decides anything: wherever it holds, rule 'all' has decided before"),
         ([rule("verdict.kind == 'match'", name="all"), rule("verdict.score > 90.0", name="b")], "rule 'b': never decides"),
-        ([rule("subject.tag == 'x'", name="b"), rule("true", "deny", name="shut")],
-         "rule 'b': never decides anything: wherever it holds, rule 'shut' has decided before"),
         ([rule("true", name="front", portals=("door",)), rule("true", name="rear", portals=("back",)),
           rule("subject.tag == 'x'", name="b")],
          "rule 'b': never decides anything: wherever it holds, rule 'front' or 'rear' has decided before"),
@@ -538,6 +537,16 @@ def test_what_is_probably_not_meant_is_warned_of(each: RuleSettings, portal: dic
     assert warnings[0].startswith(line)
 
 
+def test_a_denial_that_shuts_the_door_is_taken_and_warned_of() -> None:
+    grant = rule("subject.tag == 'x'", name="staff")
+    mistakes, warnings = surveyed(grant, rule("true", "deny", name="shut"))
+    assert mistakes == []
+    assert warnings == [
+        "rule 'staff': never decides anything: wherever it holds, rule 'shut' has decided before",
+        "rule 'shut': denies everybody",
+    ]
+
+
 @pytest.mark.parametrize(
     ("rules", "portal"),
     [
@@ -566,7 +575,10 @@ def test_a_rule_called_unreachable_never_decides(rules: list[RuleSettings], abou
             "schedules": OFFICE,
         }
     )
-    called = {one.rule for one in survey(read).mistakes if "can never hold" in one.text or "never decides" in one.text}
+    found = survey(read)
+    called = {
+        one.rule for one in (*found.mistakes, *found.warnings) if "can never hold" in one.text or "never decides" in one.text
+    }
     ruling = Policy.compile(rules).ruling(variables(about))
     assert ruling.slug in {"rule_failed", "time_untrusted"} or ruling.rule not in called
 

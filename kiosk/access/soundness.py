@@ -48,7 +48,8 @@ def survey(settings: Settings) -> Soundness:
         mistakes += (Finding(rule.name, line) for line in _cannot_do(rule, settings))
         warnings += (Finding(rule.name, line) for line in _may_not_do(rule, settings))
     sound = [rule for rule in rules if rule.settings.name not in {finding.rule for finding in mistakes}]
-    mistakes += _unreachable(sound, settings)
+    for finding, surely in _unreachable(sound, settings):
+        (mistakes if surely else warnings).append(finding)
     for one in sound:
         warnings += (Finding(one.settings.name, line) for line in _doubts(one, settings))
     order = {rule.name: place for place, rule in enumerate(settings.rules)}
@@ -127,25 +128,30 @@ def _may_not_do(rule: RuleSettings, settings: Settings) -> Iterator[str]:
         yield "require: nobody in [people] has a card"
 
 
-def _unreachable(rules: Sequence[Rule], settings: Settings) -> Iterator[Finding]:
-    """Rules that never hold, or never decide because another one always does."""
+def _unreachable(rules: Sequence[Rule], settings: Settings) -> Iterator[tuple[Finding, bool]]:
+    """Rules that never hold, or never decide because another one always does; and whether that is surely a mistake.
+
+    A denial in front of a grant may be meant: somebody shuts a door for a while. To refuse that would leave it open.
+    """
     asked = sorted(rules, key=lambda rule: rule.settings.effect != "deny")
     formulas = {rule.settings.name: formula(rule.condition.source) for rule in asked}
     for place, rule in enumerate(asked):
         name, itself = rule.settings.name, formulas[rule.settings.name]
         portals = portals_of(rule.settings, settings)
         held = {portal: both({"portal.name": (portal,), "verdict.kind": _kinds(rule)}, itself) for portal in portals}
-        alive = {portal: asked_of for portal, asked_of in held.items() if not never(asked_of)}
+        alive = {portal: one for portal, one in held.items() if not never(one)}
         if never(itself) or (portals and not alive):
-            yield Finding(name, f"can never hold{_why(rule, itself)}")
+            yield Finding(name, f"can never hold{_why(rule, itself)}"), True
             continue
         shadows = [
-            next((one.settings.name for one in asked[:place] if _decides(one, portal, asked_of, formulas)), "")
-            for portal, asked_of in alive.items()
+            next((one for one in asked[:place] if _decides(one, portal, there, formulas)), None)
+            for portal, there in alive.items()
         ]
-        if portals and all(shadows):
-            names = " or ".join(f"'{shadow}'" for shadow in dict.fromkeys(shadows))
-            yield Finding(name, f"never decides anything: wherever it holds, rule {names} has decided before")
+        shadowing = [shadow.settings for shadow in shadows if shadow is not None]
+        if shadowing and len(shadowing) == len(shadows):
+            names = " or ".join(f"'{shadow}'" for shadow in dict.fromkeys(one.name for one in shadowing))
+            text = f"never decides anything: wherever it holds, rule {names} has decided before"
+            yield Finding(name, text), all(one.effect == rule.settings.effect for one in shadowing)
 
 
 def _decides(earlier: Rule, portal: str, held: Formula, formulas: Mapping[str, Formula]) -> bool:
