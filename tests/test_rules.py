@@ -167,6 +167,13 @@ def test_a_schedule_that_is_none_is_a_mistake_as_well(write: Callable[..., Path]
     assert "26:00" in decoded(done)["mistakes"][0]["text"]
 
 
+def test_a_rule_that_is_none_is_named_with_its_line(write: Callable[..., Path]) -> None:
+    file = write('[[rules]]\nname = "odd"\nwhen = "true"\neffect = "allow"\n')
+    line = file.read_text().splitlines().index('name = "odd"')
+    done = rules("check", "-c", file)
+    assert (done.returncode, f"rules.3.effect (line {line}): " in done.stderr) == (78, True)
+
+
 def test_a_rule_has_a_place_only_where_that_is_certain(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     file = write()
     lines = file.read_text().splitlines()
