@@ -124,6 +124,7 @@ async def test_a_mistake_keeps_the_old_rules_all_of_them(tmp_path: Path, toml: s
         kind, body = now.row()
         assert (kind, body["slug"], body["kept"]) == ("rules_refused", slug, before.policy.sha256)
         assert words in body["mistake"]
+        assert (done.told()["error"], words in str(done.told()["mistakes"])) == (slug, True)
         assert isinstance(now.decision(), Grant)
         assert now.counted("refused") == 1.0
         now.write(NOBODY)

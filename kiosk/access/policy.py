@@ -54,7 +54,10 @@ class Rule(Struct, frozen=True):
 
         In CEL a false operand makes a conjunction false even if another operand cannot be evaluated.
         """
-        return all(facts[root][member] in texts for root, member, texts in self.only)
+        for root, member, texts in self.only:  # noqa: SIM110 (all() takes three times as long)
+            if facts[root][member] not in texts:
+                return False
+        return True
 
 
 class Ruling(Struct, frozen=True):

@@ -17,7 +17,7 @@ from kiosk.journal import log
 KINDS = ("granted", "denied", "withheld")
 """Rows that follow a decision of the rules; `withheld`: granted by a rule, then held back by the portal."""
 
-_NEEDED = {root: [*members] for root, members in SAMPLES["match"].items() if root != "time"} | {"time": ["trusted"]}
+_NEEDED = {root: frozenset(members) for root, members in SAMPLES["match"].items()} | {"time": frozenset({"trusted"})}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -113,4 +113,4 @@ def _whole(facts: Variables | None) -> Variables | None:
     """None where a name is missing that a rule may ask for."""
     if facts is None:
         return None
-    return facts if all(member in facts.get(root, ()) for root, members in _NEEDED.items() for member in members) else None
+    return facts if all(members <= facts.get(root, {}).keys() for root, members in _NEEDED.items()) else None

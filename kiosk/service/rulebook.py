@@ -51,6 +51,11 @@ class Reload:
     restart: tuple[str, ...] = ()
     error: KioskError | None = None
 
+    def told(self) -> dict[str, object]:
+        """For an answer over HTTP, to somebody who may see the rules."""
+        wrong = {"error": self.error.slug, "mistakes": self.error.detail.splitlines()} if self.error else {}
+        return {"outcome": self.outcome, "old": self.old, "new": self.new, "restart": list(self.restart), **wrong}
+
 
 class Rulebook:
     """Event loop only. Take `edition` or `policy` once for a decision: the next look may find another one."""
