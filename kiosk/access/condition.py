@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import cel
 
@@ -32,7 +33,7 @@ class Condition:
         """Raises ConfigurationError with slug `rule_invalid` where `source` is not CEL."""
         self.source = source
         try:
-            self._program = cel.compile(source)
+            self._program = program(source)
         except ValueError as error:
             raise ConfigurationError("rule_invalid", _syntax(str(error))) from error
         self.shape: Part = parse(tokens_of(source))
@@ -71,6 +72,12 @@ class Condition:
                 return
             if not isinstance(value, bool):
                 yield f"must come to true or false, but comes to {family(value)}"
+
+
+@lru_cache(maxsize=2000)
+def program(source: str) -> cel.Program:
+    """Compiled once: rules have most of their operands in common, and each is looked at on its own. Raises ValueError."""
+    return cel.compile(source)
 
 
 def context_of(variables: Variables) -> cel.Context:

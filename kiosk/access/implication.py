@@ -6,12 +6,13 @@ together: an operand other than a name compared with a constant counts as a text
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cel
 
-from kiosk.access.condition import EVALUATION_ERRORS
+from kiosk.access.condition import EVALUATION_ERRORS, program
 from kiosk.access.expression import Part, Token, compared, parse, paths, text_of, tokens_of
 
 _OPPOSITE = {
@@ -52,6 +53,15 @@ def both(known: Mapping[str, Sequence[str]], held: Formula) -> Formula:
     """`held`, where each of the `known` names is one of these texts."""
     atoms = (Formula("atom", atom=Atom(name, "in", tuple(values))) for name, values in known.items())
     return _joined("all", (*atoms, held))
+
+
+def rarest_first(formulas: Mapping[str, Formula]) -> dict[str, Formula]:
+    """The same, with the parts that the fewest have in front: what does not follow is then seen at the first look."""
+    common = Counter(repr(part) for held in formulas.values() if held.kind == "all" for part in held.parts)
+    return {
+        name: held._replace(parts=tuple(sorted(held.parts, key=lambda part: common[repr(part)]))) if held.kind == "all" else held
+        for name, held in formulas.items()
+    }
 
 
 def never(held: Formula) -> bool:
@@ -155,7 +165,7 @@ def _name(tokens: Sequence[Token]) -> str | None:
 def _constant(source: str, tokens: Sequence[Token]) -> object:
     """None where it comes to nothing; a null is never compared in a sound rule."""
     try:
-        return cel.compile(text_of(source, tokens)).execute(cel.Context(variables={}))
+        return program(text_of(source, tokens)).execute(cel.Context(variables={}))
     except EVALUATION_ERRORS:
         return None
 

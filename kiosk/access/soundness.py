@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kiosk.access.expression import compared, paths, text_of
 from kiosk.access.facts import KINDS, Mode
-from kiosk.access.implication import ALWAYS, Atom, Formula, both, formula, implies, never
+from kiosk.access.implication import ALWAYS, Atom, Formula, both, formula, implies, never, rarest_first
 from kiosk.access.policy import Policy, Rule, compile_rules
 from kiosk.domain import CredentialKind, Match, NonMatch
 from kiosk.errors import ConfigurationError, did_you_mean
@@ -134,7 +134,7 @@ def _unreachable(rules: Sequence[Rule], settings: Settings) -> Iterator[tuple[Fi
     A denial in front of a grant may be meant: somebody shuts a door for a while. To refuse that would leave it open.
     """
     asked = sorted(rules, key=lambda rule: rule.settings.effect != "deny")
-    formulas = {rule.settings.name: formula(rule.condition.source) for rule in asked}
+    formulas = rarest_first({rule.settings.name: formula(rule.condition.source) for rule in asked})
     for place, rule in enumerate(asked):
         name, itself = rule.settings.name, formulas[rule.settings.name]
         portals = portals_of(rule.settings, settings)
