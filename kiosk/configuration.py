@@ -181,7 +181,9 @@ def _mistakes(error: ValidationError, rule_lines: Sequence[int]) -> Iterator[str
             *parents, leaf = [str(part) for part in item["loc"]]
             yield f"{path}: unknown setting{did_you_mean(leaf, _siblings(parents))}"
         else:
-            found = "" if isinstance(item["input"], dict | tuple | list) else f", found {item['input']!r}"
+            # Codes and cards of people are as good as keys, and what is said here goes into logs.
+            untold = isinstance(item["input"], dict | tuple | list) or path.startswith("people.")
+            found = "" if untold else f", found {item['input']!r}"
             message = item["msg"].removeprefix("Value error, ")
             yield f"{path or 'settings'}: {message}{found}"
 

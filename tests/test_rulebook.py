@@ -180,6 +180,14 @@ async def test_the_log_and_the_feed_name_nobody(tmp_path: Path) -> None:
         assert "zebedee" not in str(told)
 
 
+async def test_a_code_that_is_none_is_told_to_nobody(tmp_path: Path) -> None:
+    async with held(tmp_path, EVERYBODY) as now:
+        now.write(EVERYBODY + "[people.alice]\ncodes = ['k7x']\n")
+        assert (await now.rulebook.reload()).outcome == "refused"
+        assert "people.alice.codes.0: " in now.row()[1]["mistake"]
+        assert "k7x" not in now.row()[1]["mistake"]
+
+
 async def test_asked_twice_at_once_each_reload_is_whole(tmp_path: Path) -> None:
     async with held(tmp_path, EVERYBODY) as now:
         now.write(NOBODY)
