@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rich.markup import escape
 from rich.table import Table
 
 from kiosk import system
-from kiosk.access.policy import Policy
+from kiosk.access import soundness
+from kiosk.access.calendar import Calendar
 from kiosk.capture import script
 from kiosk.capture.devices import chosen, devices
-from kiosk.configuration import secret
+from kiosk.clock import zone
+from kiosk.configuration import places, secret
 from kiosk.errors import KioskError
 from kiosk.hardware import lines
 from kiosk.recognition.build import reads_gallery
@@ -59,15 +62,19 @@ class Survey:
     warnings: list[str]
 
 
-def survey(settings: Settings) -> Survey:
-    """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody."""
+def survey(settings: Settings, file: Path | None = None) -> Survey:
+    """Looks at files, devices, models, secrets and rules. Opens no camera, moves no relay, calls nobody.
+
+    `file`: where the settings were read, so that what is said of a rule names its line.
+    """
+    sound, where = soundness.survey(settings), places(file, settings)
     older = "tencent-legacy" in settings.engines
     enrolled = _enrolled(settings) if reads_gallery(settings) else None
     return Survey(
         _summary(settings, enrolled),
         _successors() if older else None,
-        list(_problems(settings, enrolled)),
-        list(_warnings(settings, enrolled)),
+        [*_problems(settings, enrolled), *(soundness.told(finding, where) for finding in sound.mistakes)],
+        [*_warnings(settings, enrolled), *(soundness.told(finding, where) for finding in sound.warnings)],
     )
 
 
@@ -105,7 +112,7 @@ def _summary(settings: Settings, enrolled: Enrolled | None) -> Table:
         known = f"people {enrolled.people}, faces {enrolled.faces}, match from {enrolled.least:.1f}"
         table.add_row("gallery", f"{settings.gallery_path}, {enrolled.trouble or known}")
     for rule in settings.rules:
-        table.add_row(f"rule {rule.name}", f"{rule.effect} when {rule.when}")
+        table.add_row(f"rule {rule.name}", escape(f"{rule.effect} when {rule.when}"))
     table.add_row("otherwise", "deny")
     table.add_row("journal", str(settings.journal_path))
     table.add_row("web", f"http://{settings.web.host}:{settings.web.port}" + (" with page" if settings.web.page else ""))
@@ -144,7 +151,7 @@ def _problems(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
         yield f"on_device: {enrolled.trouble}"
     elif enrolled is not None and DEVICE in settings.engines and enrolled.least >= 100:
         yield "on_device.false_match_rate: so rare among so many faces that no likeness would do"
-    yield from _trouble("rules", lambda: Policy.compile(settings.rules))
+    yield from _trouble("calendar", lambda: Calendar(settings.schedules, settings.holidays, zone(settings.site.timezone)))
     folder = _nearest_existing(settings.site.state_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
         yield f"site.state_dir: {folder} is not writable by this user"

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from kiosk import __version__, configuration
 from kiosk.errors import ConfigurationError, KioskError
@@ -31,7 +32,7 @@ def main() -> None:
     try:
         app()
     except KioskError as error:
-        Console(stderr=True).print(f"[red]{error.slug}[/red] {error.detail}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]{error.slug}[/red] {escape(error.detail)}", highlight=False, soft_wrap=True)
         sys.exit(ConfigurationError.EXIT_CODE if isinstance(error, ConfigurationError) else 1)
 
 
@@ -44,9 +45,10 @@ def run(config: Config = None, overrides: Overrides = None) -> None:
     """Watch the cameras and guard the portals until stopped."""
     from kiosk import logs, service  # noqa: PLC0415 (only this command needs the daemon)
 
-    read = _load(config, overrides)
+    source = configuration.Source(config, configuration.pairs(overrides or []))
+    read = source.load()
     logs.configure(read.log)
-    asyncio.run(service.run(read))
+    asyncio.run(service.run(read, source))
 
 
 @app.command()
@@ -54,15 +56,15 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
     """Say whether a configuration is right, and what it would run."""
     from kiosk.check import survey  # noqa: PLC0415
 
-    found = survey(_load(config, overrides))
+    found = survey(_load(config, overrides), config)
     console = Console(highlight=False)
     console.print(found.summary)
     if found.successors is not None:
         console.print(found.successors)
     for problem in found.problems:
-        console.print(f"[red]problem[/red] {problem}", soft_wrap=True)
+        console.print(f"[red]problem[/red] {escape(problem)}", soft_wrap=True)
     for warning in found.warnings:
-        console.print(f"[yellow]warning[/yellow] {warning}", soft_wrap=True)
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}", soft_wrap=True)
     if found.problems:
         raise ConfigurationError("configuration_invalid", f"{len(found.problems)} problem(s), named above")
     console.print("[green]ready to run[/green]")
@@ -166,6 +168,14 @@ def gallery(context: typer.Context) -> None:
     from kiosk.enrolment.app import app as commands  # noqa: PLC0415 (only this command needs them all)
 
     sys.exit(commands(args=context.args, prog_name="kiosk gallery", standalone_mode=False))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rules(context: typer.Context) -> None:
+    """Check and test the rules, explain what they decided, and replay the past with others."""
+    from kiosk.rules.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk rules", standalone_mode=False))
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from kiosk.errors import ConfigurationError, did_you_mean
 from kiosk.settings import NESTING, PREFIX, Settings
+
+_RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rules[ \t]*\]\]", re.MULTILINE)
 
 
 def pairs(overrides: Sequence[str]) -> dict[str, str]:
@@ -39,9 +43,53 @@ def load(file: Path | None = None, overrides: Mapping[str, str] | None = None) -
         merged = reader(**_nested(overrides or {}))
     except ValidationError as error:
         where = str(file) if file else "the settings"
-        lines = "\n".join(f"  {line}" for line in _mistakes(error))
+        theirs = "rules" in (overrides or {}) or f"{PREFIX}RULES" in {name.upper() for name in os.environ}
+        rules = [] if theirs else [line for _, line in _rule_lines(file)]
+        lines = "\n".join(f"  {line}" for line in _mistakes(error, rules))
         raise ConfigurationError("configuration_invalid", f"{where}:\n{lines}") from error
     return Settings.model_construct(_fields_set=merged.model_fields_set, **dict(merged))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from, so that they can be read again. `overrides`: see `load`."""
+
+    file: Path | None = None
+    overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def load(self) -> Settings:
+        """Raises ConfigurationError."""
+        return load(self.file, self.overrides)
+
+
+def places(file: Path | None, settings: Settings) -> dict[str, str]:
+    """Of each rule that comes from `file`, by its name: `kiosk.toml:12`, the line where its table begins.
+
+    A rule is not among them where that is not certain, or where a variable or an option was stronger than the file.
+    """
+    found = {}
+    for rule, line in _rule_lines(file):
+        name = rule.get("name")
+        if line and any((one.name, one.when) == (name, rule.get("when")) for one in settings.rules):
+            found[str(name)] = f"{file}:{line}"
+    return found
+
+
+def _rule_lines(file: Path | None) -> list[tuple[Mapping[str, Any], int]]:
+    """The file's rules, and the line of each one's header; 0 where it is not certain. TOML's reader tells no lines."""
+    if file is None:
+        return []
+    table, text = _read(file), file.read_text(encoding="utf-8")
+    rules, headers = table.get("rules", []), list(_RULE_HEADER.finditer(text))
+    if not isinstance(rules, list) or len(headers) != len(rules):
+        return []
+    lines = []
+    ends = [*(header.start() for header in headers), len(text)][1:]
+    for rule, header, end in zip(rules, headers, ends, strict=True):
+        body = text[header.end() : end]
+        stands_there = re.search(rf"""(?m)^\s*name\s*=\s*["']{re.escape(str(rule.get("name")))}["']""", body)
+        lines.append((rule, text.count("\n", 0, header.start()) + 1 if stands_there else 0))
+    return lines
 
 
 def secret(file: Path) -> str:
@@ -123,14 +171,19 @@ def _is_known(name: str, known: list[str]) -> bool:
     return False
 
 
-def _mistakes(error: ValidationError) -> Iterator[str]:
+def _mistakes(error: ValidationError, rule_lines: Sequence[int]) -> Iterator[str]:
+    """`rule_lines`: where each rule stands in the file, as far as that is known."""
     for item in error.errors():
         path = ".".join(str(part) for part in item["loc"])
+        if path.startswith("rules.") and int(item["loc"][1]) < len(rule_lines) and rule_lines[int(item["loc"][1])]:
+            path += f" (line {rule_lines[int(item['loc'][1])]})"
         if item["type"] == "extra_forbidden":
             *parents, leaf = [str(part) for part in item["loc"]]
             yield f"{path}: unknown setting{did_you_mean(leaf, _siblings(parents))}"
         else:
-            found = "" if isinstance(item["input"], dict | tuple | list) else f", found {item['input']!r}"
+            # Codes and cards of people are as good as keys, and what is said here goes into logs.
+            untold = isinstance(item["input"], dict | tuple | list) or path.startswith("people.")
+            found = "" if untold else f", found {item['input']!r}"
             message = item["msg"].removeprefix("Value error, ")
             yield f"{path or 'settings'}: {message}{found}"
 

@@ -55,6 +55,8 @@ class Metrics:
         self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
         self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
 
+        self._rules = Counter("kiosk_rules_reloads_total", "Times the rules were read again.", ["outcome"], registry=registry)
+
     def _of_the_eye(self, registry: CollectorRegistry) -> None:
         self._presentations = Counter("kiosk_presentations_total", "People who appeared.", ["camera"], registry=registry)
         self._stages = Histogram(
@@ -116,6 +118,10 @@ class Metrics:
 
     def decision(self, portal: str, outcome: str, reason: str) -> None:
         self._decisions.labels(portal, outcome, reason).inc()
+
+    def rules(self, outcome: str) -> None:
+        """`outcome`: reloaded, unchanged or refused."""
+        self._rules.labels(outcome).inc()
 
     def presentation(self, camera: str) -> None:
         self._presentations.labels(camera).inc()

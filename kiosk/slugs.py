@@ -304,6 +304,15 @@ TABLE: dict[str, Entry] = {
     ),
     "command_replayed": Entry("setup", _NOBODY, ("this nonce was taken before", "命令重复提交")),
     "command_refused": Entry("setup", _NOBODY, ("too many commands within a minute", "命令过于频繁")),
+    "rule_test_invalid": Entry("setup", _NOBODY, ("a rule test has mistakes", "规则测试有误")),
+    "rule_tests_missing": Entry("setup", _NOBODY, ("there are no rule tests", "没有规则测试")),
+    "event_unknown": Entry("setup", _NOBODY, ("the journal has no such decision", "日志中没有此决定")),
+    "event_not_replayable": Entry(
+        "setup", _NOBODY, ("the journal keeps too little of this decision to make it again", "日志记录不全，无法重演该决定")
+    ),
+    "rules_not_reloadable": Entry(
+        "setup", _NOBODY, ("the daemon does not know where its rules come from: restart it", "无法重新加载规则，请重启")
+    ),
     "system_incomplete": Entry("setup", _NOBODY, ("system packages are missing", "缺少系统软件包")),
 }
 

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.access.alive import refusal
-from kiosk.access.policy import Policy
 from kiosk.domain import UNCHECKED, AttackPresentation, Began, Inconclusive, Liveness, Match, Probe, Shot, Verdict
 from kiosk.eye.messages import Examined
 from kiosk.hardware.relay import read_state
@@ -25,6 +24,7 @@ from kiosk.metrics import Metrics
 from kiosk.recognition.strategy import Engine, Plan, Strategy
 from kiosk.service.attendant import Attendant
 from kiosk.service.door import Door
+from kiosk.service.rulebook import Rulebook
 from kiosk.service.tally import Tally
 from kiosk.settings import LivenessPolicy, PortalSettings, RuleSettings, Settings
 from tests.portal_stage import probe_of
@@ -83,7 +83,7 @@ async def running(folder: Path, policy: LivenessPolicy) -> AsyncIterator[Scene]:
     rule = RuleSettings(name="staff", when="verdict.kind == 'match'", effect="grant", unlock_seconds=0.2)
     knower = Knower()
     strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _: True)
-    attendant = Attendant("door", settings, strategy, Policy.compile((rule,)), door, tally)
+    attendant = Attendant("door", settings, strategy, Rulebook(Settings(rules=(rule,)), None, tally), door, tally)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
     try:
         while door.state != "locked" and not any(task.done() for task in tasks):

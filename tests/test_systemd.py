@@ -67,6 +67,10 @@ def test_the_watchdog_and_the_restarts_fit_the_daemon(service: dict[str, str]) -
     assert service["RestartPreventExitStatus"] == str(ConfigurationError.EXIT_CODE)
 
 
+def test_a_reload_is_the_signal_the_daemon_takes_for_one(service: dict[str, str]) -> None:
+    assert service["ExecReload"] == "kill -HUP $MAINPID"
+
+
 def test_every_variable_is_a_setting(service: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     variables = dict(word.split("=", 1) for word in service["Environment"].split())
     for name, value in variables.items():

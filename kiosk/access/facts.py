@@ -118,12 +118,13 @@ def variables(facts: Facts) -> Variables:
             "occupancy": facts.portal.occupancy,
             "outside": facts.portal.outside,
         },
-        "time": _time(facts.time),
+        "time": time_variables(facts.time),
         "site": {"name": facts.site},
     }
 
 
-def _time(time: LocalTime) -> dict[str, object]:
+def time_variables(time: LocalTime) -> dict[str, object]:
+    """What rules may ask of the time: nothing, while the clock is not trusted."""
     if not time.trusted:
         return {"trusted": False}
     return {

@@ -14,6 +14,7 @@ from kiosk.bench import frames as frames_bench
 from kiosk.bench import landmarks as landmarks_bench
 from kiosk.bench import liveness as liveness_bench
 from kiosk.bench import on_device as on_device_bench
+from kiosk.bench import policy as policy_bench
 from kiosk.bench import quality as quality_bench
 from kiosk.bench import sandbox as sandbox_bench
 from kiosk.bench.report import Report
@@ -38,6 +39,7 @@ def choose(
         sandbox()
         on_device()
         liveness()
+        policy()
 
 
 @app.command()
@@ -101,6 +103,16 @@ def liveness(
 ) -> None:
     """Simulated attacks taken for people, by species, and people who are not. No certified test."""
     liveness_bench.measure(_report, people, clip or (), frames)
+
+
+@app.command()
+def policy(
+    rounds: Annotated[int, typer.Option(help="Decisions of each number of rules.", min=100)] = 2000,
+    events: Annotated[int, typer.Option(help="Events of the past decided anew.", min=1)] = 10_000,
+) -> None:
+    """Milliseconds of a decision by 10, 50 and 200 rules, and seconds of a journal's past replayed."""
+    policy_bench.measure_decisions(_report, rounds)
+    asyncio.run(policy_bench.measure_replay(_report, events))
 
 
 @app.command()

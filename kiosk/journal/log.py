@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -175,6 +175,30 @@ def tail(path: Path, count: int) -> list[Row]:
     """
     with closing(_reader(path, "backslashreplace")) as database:
         return list(_rows(path, database, "ORDER BY seq DESC LIMIT ?", count))[::-1]
+
+
+def rows(path: Path, kinds: Sequence[str], since: str = "") -> Iterator[Row]:
+    """Rows of these kinds from `since` on (as `Row.wall`), oldest first, while a daemon may be writing. Raises as `tail` does."""
+    marks = ", ".join("?" * len(kinds))
+    with closing(_reader(path, "backslashreplace")) as database:
+        yield from _rows(path, database, f"WHERE kind IN ({marks}) AND wall >= ? ORDER BY seq", *kinds, since)
+
+
+def count(path: Path, kinds: Sequence[str], since: str = "") -> int:
+    """How many rows `rows` would give now. Raises as `tail` does."""
+    marks = ", ".join("?" * len(kinds))
+    with closing(_reader(path, "backslashreplace")) as database:
+        which = f"SELECT COUNT(*) FROM journal WHERE kind IN ({marks}) AND wall >= ?"  # noqa: S608 (marks are question marks)
+        try:
+            return int(database.execute(which, (*kinds, since)).fetchone()[0])
+        except sqlite3.Error as error:
+            raise JournalError("journal_broken", f"{path}: {error}") from error
+
+
+def row(path: Path, seq: int) -> Row | None:
+    """The row of this number, if there is one. Raises as `tail` does."""
+    with closing(_reader(path, "backslashreplace")) as database:
+        return next(_rows(path, database, "WHERE seq = ?", seq), None)
 
 
 def verify(path: Path) -> Verification:

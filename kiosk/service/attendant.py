@@ -27,6 +27,7 @@ from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.recognition.strategy import Answer, Opinion, Strategy
 from kiosk.service.door import Door, Settled
+from kiosk.service.rulebook import Rulebook
 from kiosk.service.sight import Sight
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings
@@ -57,14 +58,14 @@ class Attendant:
         name: str,
         settings: PortalSettings,
         strategy: Strategy,
-        policy: Policy,
+        rulebook: Rulebook,
         door: Door,
         tally: Tally,
     ) -> None:
         self._name = name
         self._settings = settings
         self._strategy = strategy
-        self._policy = policy
+        self._rulebook = rulebook
         self._door = door
         self._tally = tally
         self._tasks: asyncio.TaskGroup | None = None
@@ -153,10 +154,9 @@ class Attendant:
             attempt=shot.attempt,
             time=_local_time(),
         )
-        decision = self._policy.decide(facts, expires_at)
-        self._door.post(
-            Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, self._policy), shot.usable_at
-        )
+        policy = self._rulebook.policy
+        decision = policy.decide(facts, expires_at)
+        self._door.post(Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, policy), shot.usable_at)
 
     async def _answer(self, shot: Shot, expires_at: float) -> Answer:
         now = time.monotonic()

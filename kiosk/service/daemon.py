@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from kiosk import __version__, http_server
-from kiosk.access.policy import Policy
+from kiosk.configuration import Source
 from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
@@ -23,6 +23,7 @@ from kiosk.metrics import Metrics
 from kiosk.recognition.build import Engines
 from kiosk.service.attendant import Attendant
 from kiosk.service.door import Door
+from kiosk.service.rulebook import Rulebook
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings, Settings
 from kiosk.web.admin import Admin
@@ -36,12 +37,16 @@ _BEAT_EVERY = 0.5
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT. Raises KioskError where it cannot start or must not go on."""
-    daemon = Daemon(settings)
+async def run(settings: Settings, source: Source | None = None) -> None:
+    """Runs until SIGTERM or SIGINT; SIGHUP has it read its rules again, from `source`.
+
+    Raises KioskError where it cannot start or must not go on.
+    """
+    daemon = Daemon(settings, source)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
+    loop.add_signal_handler(signal.SIGHUP, daemon.rulebook.ask)
     try:
         await daemon.run()
     except* KioskError as group:
@@ -51,12 +56,12 @@ async def run(settings: Settings) -> None:
 class Daemon:
     """The composition root, and what the web shows (a web.Board). Event loop only."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: Source | None = None) -> None:
         self._settings = settings
-        self._policy = Policy.compile(settings.rules)
         self._heartbeat = Heartbeat()
         self._heartbeat.register("journal", 10.0)
         self._tally = Tally(settings, Metrics(__version__), self._heartbeat)
+        self.rulebook = Rulebook(settings, source, self._tally)
         self._notifier = Notifier()
         self._stop = asyncio.Event()
         self._ready = False
@@ -75,7 +80,7 @@ class Daemon:
             journal = await Journal.open(self._settings.journal_path)
             stack.push_async_callback(journal.close)
             stack.callback(self._notifier.close)
-            await journal.append("daemon_started", "", None, {"version": __version__, "policy": self._policy.sha256})
+            await journal.append("daemon_started", "", None, {"version": __version__, "policy": self.rulebook.policy.sha256})
             engines = Engines(self._settings, self._tally.cloud)
             stack.push_async_callback(engines.close)
             self._heartbeat.register("recognition", engines.seconds + 5.0)
@@ -84,11 +89,11 @@ class Daemon:
             if self._settings.web.admin:
                 self._admin = Admin(self._settings.site.state_dir, {}, functools.partial(_note, journal))
             async with asyncio.TaskGroup() as group:
-                await self._until_stopped(group, engines)
+                await self._until_stopped(group, engines, journal)
             await journal.append("daemon_stopped", "", None, {})
         _log.info("stopped")
 
-    async def _until_stopped(self, group: asyncio.TaskGroup, engines: Engines) -> None:
+    async def _until_stopped(self, group: asyncio.TaskGroup, engines: Engines, journal: Journal) -> None:
         """Starts everything, waits, and ends it in order: relays safe, recognition, eyes, the rest."""
         doors = [group.create_task(door.run(), name=f"door {name}") for name, door in self._doors.items()]
         deciding = [group.create_task(attendant.run(), name=f"attendant {name}") for name, attendant in self._attendants.items()]
@@ -96,6 +101,7 @@ class Daemon:
         rest = [
             group.create_task(self._serve_web(), name="web"),
             group.create_task(self._beat(), name="heartbeat"),
+            group.create_task(self.rulebook.run(journal), name="rules"),
             group.create_task(engines.warm(), name="warm"),
             group.create_task(engines.follow(), name="gallery"),
         ]
@@ -110,7 +116,7 @@ class Daemon:
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(name, settings, engines.strategy(settings), self._policy, door, self._tally)
+        attendant = Attendant(name, settings, engines.strategy(settings), self.rulebook, door, self._tally)
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings, attendant, embed=engines.needs_embeddings)

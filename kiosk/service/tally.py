@@ -78,6 +78,17 @@ class Tally:
         self.publish("alarm", where=where, slug=slug)
         _log.error("alarm", where=where, slug=slug, meaning=slugs.to_operator(slug, self._language))
 
+    def rules(self, outcome: str, *, old: str, new: str, error: KioskError | None) -> None:
+        """Rules were read again. What is wrong with them may name people, so it stands in the journal only."""
+        self.metrics.rules(outcome)
+        slug = error.slug if error else ""
+        self.publish("rules", outcome=outcome, old=old, new=new, slug=slug)
+        if error is None:
+            _log.info("rules", outcome=outcome, old=old, new=new)
+            return
+        mistakes = max(1, len(error.detail.splitlines()))
+        _log.error("rules", outcome=outcome, slug=slug, mistakes=mistakes, kept=old, hint="`kiosk rules check` names them")
+
     def presentation_began(self, camera: str, presentation: int, at: float) -> None:
         self.metrics.presentation(camera)
         self.publish("presentation_began", camera=camera, presentation=presentation, at=at)

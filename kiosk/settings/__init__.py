@@ -39,7 +39,7 @@ from kiosk.settings.lines import LINE_SCHEMES
 from kiosk.settings.portal import READER_SCHEMES, PortalSettings, Recogniser
 from kiosk.settings.recognition import OnDeviceSettings, TencentIaiSettings, TencentLegacySettings, TencentSettings
 from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebSettings
-from kiosk.settings.whole import NESTING, PREFIX, Settings
+from kiosk.settings.whole import NESTING, POLICY_PARTS, PREFIX, Settings
 
 __all__ = [
     "CAMERA_SCHEMES",
@@ -47,6 +47,7 @@ __all__ = [
     "LINE_SCHEMES",
     "LIVE_SCHEMES",
     "NESTING",
+    "POLICY_PARTS",
     "PREFIX",
     "READER_SCHEMES",
     "STREAM_SCHEMES",

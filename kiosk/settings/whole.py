@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from kiosk.errors import did_you_mean
+from kiosk.errors import ConfigurationError, did_you_mean
 from kiosk.settings.access import (
     CredentialSettings,
     HolidaySettings,
@@ -27,6 +27,8 @@ from kiosk.settings.site import JournalSettings, LogSettings, SiteSettings, WebS
 
 PREFIX = "KIOSK_"
 NESTING = "__"
+POLICY_PARTS = ("rules", "schedules", "holidays", "people")
+"""What a running daemon takes over from a changed file; all else needs a restart."""
 
 
 class Settings(BaseSettings):
@@ -72,21 +74,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _names_meet(self) -> Self:
-        for name, portal in self.portals.items():
-            if portal.camera not in self.cameras:
-                near = did_you_mean(portal.camera, self.cameras)
-                raise ValueError(f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{near}")
-        for rule in self.rules:
-            for portal_name in rule.portals:
-                if portal_name not in self.portals:
-                    raise ValueError(
-                        f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
-                        f"{did_you_mean(portal_name, self.portals)}"
-                    )
-        for name, portal in self.portals.items():
-            if portal.open_during and portal.open_during not in self.schedules:
-                near = did_you_mean(portal.open_during, self.schedules)
-                raise ValueError(f"portals.{name}.open_during is '{portal.open_during}', which is not in [schedules]{near}")
+        _check_names(self)
         return self
 
     @model_validator(mode="after")
@@ -102,6 +90,18 @@ class Settings(BaseSettings):
                     raise ValueError(f"two portals share the {part} '{one}'; each needs its own")
         return self
 
+    def with_policy_of(self, other: Settings) -> Settings:
+        """These settings with the other's rules, schedules, holidays and people.
+
+        Raises ConfigurationError `configuration_invalid` where a part that stays needs one that is gone.
+        """
+        merged = self.model_copy(update={part: getattr(other, part) for part in (*POLICY_PARTS, "rule_tests")})
+        try:
+            _check_names(merged)
+        except ValueError as error:
+            raise ConfigurationError("configuration_invalid", f"{error}, as long as the daemon is not restarted") from error
+        return merged
+
     @property
     def engines(self) -> frozenset[str]:
         """The recognisers that some portal may ask."""
@@ -114,3 +114,22 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.journal.path or self.site.state_dir / "journal.sqlite"
+
+
+def _check_names(settings: Settings) -> None:
+    """Raises ValueError where a part names another one that there is not."""
+    for name, portal in settings.portals.items():
+        if portal.camera not in settings.cameras:
+            near = did_you_mean(portal.camera, settings.cameras)
+            raise ValueError(f"portals.{name}.camera is '{portal.camera}', which is not in [cameras]{near}")
+    for rule in settings.rules:
+        for portal_name in rule.portals:
+            if portal_name not in settings.portals:
+                raise ValueError(
+                    f"rule '{rule.name}' is for portal '{portal_name}', which is not in [portals]"
+                    f"{did_you_mean(portal_name, settings.portals)}"
+                )
+    for name, portal in settings.portals.items():
+        if portal.open_during and portal.open_during not in settings.schedules:
+            near = did_you_mean(portal.open_during, settings.schedules)
+            raise ValueError(f"portals.{name}.open_during is '{portal.open_during}', which is not in [schedules]{near}")
