@@ -121,8 +121,7 @@ class Daemon:
             eye=settings.eye.model_dump(mode="json"),
             models_dir=str(settings.site.models_dir),
             picture_every=PICTURE_EVERY if settings.web.page else None,
-            # A challenge holds the person's identity by embeddings.
-            embed=embed or "challenge" in portal.liveness,
+            embed=embed,
             liveness=settings.liveness.model_dump(mode="json"),
             liveness_policy=portal.liveness,
         )

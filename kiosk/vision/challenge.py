@@ -131,13 +131,16 @@ class Challenge:
         self.progress, self.cause = "failed", cause
 
 
+def looks_ahead(pose: Pose) -> bool:
+    return abs(pose.yaw) <= LEVEL_YAW and abs(pose.pitch) <= LEVEL_PITCH
+
+
 def is_neutral(sample: LiveSample) -> bool:
     """Looking ahead, eyes open, mouth shut; False where that is not known."""
     pose, shapes = sample.pose, sample.blendshapes
     if pose is None or not shapes:
         return False
-    ahead = abs(pose.yaw) <= LEVEL_YAW and abs(pose.pitch) <= LEVEL_PITCH
-    return ahead and _shut_eyes(sample) <= OPEN_EYES and shapes.get("jawOpen", 1.0) <= SHUT_MOUTH
+    return looks_ahead(pose) and _shut_eyes(sample) <= OPEN_EYES and shapes.get("jawOpen", 1.0) <= SHUT_MOUTH
 
 
 def movements(sample: LiveSample, level: Pose) -> set[Task]:

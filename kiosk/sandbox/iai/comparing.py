@@ -92,7 +92,6 @@ class Comparing:
         return {"Score": found, "IsMatch": found >= MATCH, "FaceModelVersion": MODEL}
 
 
-
 def masked_score(one: AnalysedFace, other: AnalysedFace) -> float:
     """By what a mask leaves free where either wears one and the eye could tell, else by the whole faces."""
     if max(one.mask, other.mask) < WORN or one.upper is None or other.upper is None:
