@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.capture import held
 from kiosk.domain import Box
 from kiosk.vision.pixels import Image, cut
 
@@ -82,14 +83,9 @@ SPECIES: Mapping[str, Species] = {
 }
 
 
-def _paper(photo: Image, face: Box, rim: float = 0.05) -> tuple[Floats, Floats]:
-    """What a printer makes of it: fewer tones, ink that spreads, paper that is not quite white."""
-    picture = _portrait(photo, face, 0.7)
-    inked = cv2.GaussianBlur(picture, (0, 0), picture.shape[1] / 500)
-    toned = 255 * np.clip(inked / 255, 0, 1) ** 1.1 * 0.82 + 24
-    border = round(rim * picture.shape[1])
-    sheet = cv2.copyMakeBorder(toned, border, border, border, border, cv2.BORDER_CONSTANT, value=(228.0, 232.0, 232.0))
-    return np.asarray(sheet), np.ones((*sheet.shape[:2], 1))
+def _paper(photo: Image, face: Box, rim: float = held.RIM) -> tuple[Floats, Floats]:
+    sheet = held.printed(_portrait(photo, face, 0.7), rim)
+    return sheet, np.ones((*sheet.shape[:2], 1))
 
 
 def _bent(sheet: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
@@ -105,19 +101,8 @@ def _bent(sheet: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
 
 
 def _screen(photo: Image, face: Box, surroundings: float, dice: Dice) -> tuple[Floats, Floats]:
-    picture = _portrait(photo, face, surroundings)
-    height, width = picture.shape[:2]
-    shown = 255 * np.clip(picture / 255, 0, 1) ** 1.15 * (0.95, 0.9, 0.86)
-    down, across = np.mgrid[:height, :width]
-    period, turn = dice.uniform(6, 14) * width / 400, dice.uniform(0.05, 0.4)
-    beat = np.sin(2 * np.pi * (across * np.cos(turn) + down * np.sin(turn)) / period)
-    beat += 0.6 * np.sin(2 * np.pi * (down * np.cos(turn) - across * np.sin(turn)) / (1.3 * period))
-    shown *= 1 + 0.05 * beat[..., None] * (1.0, 0.8, 1.2)
-    spot = np.hypot((across / width - dice.uniform(0.1, 0.9)), (down / height - dice.uniform(0.0, 0.4)))
-    shown += 70 * np.exp(-((spot / 0.18) ** 2))[..., None]
-    border = round(0.04 * width)
-    framed = cv2.copyMakeBorder(shown, border, border, border, border, cv2.BORDER_CONSTANT, value=(18.0, 18.0, 18.0))
-    return np.asarray(framed), np.ones((*framed.shape[:2], 1))
+    framed = held.on_screen(_portrait(photo, face, surroundings), dice)
+    return framed, np.ones((*framed.shape[:2], 1))
 
 
 def _portrait(photo: Image, face: Box, surroundings: float) -> Floats:

@@ -131,7 +131,7 @@ class LivenessSettings(Section):
     within: PositiveSeconds = 3.0
     """Seconds for the votes; a face that gave too few by then is doubtful."""
     tasks: Annotated[tuple[Task, ...], Field(min_length=2)] = ("blink", "turn_left", "turn_right", "nod", "open_mouth")
-    """What a challenge may ask for."""
+    """What a challenge may ask for; turns among them, since every challenge asks for one: what is flat cannot do it."""
     asked: Annotated[int, Field(ge=1, le=5)] = 2
     """How many of them one challenge asks for, in random order."""
     task_within: PositiveSeconds = 5.0
@@ -147,4 +147,6 @@ class LivenessSettings(Section):
             raise ValueError(f"attack_below {self.attack_below:g} must be less than live_from {self.live_from:g}")
         if len(set(self.tasks)) < len(self.tasks) or self.asked > len(self.tasks):
             raise ValueError(f"{self.asked} different tasks cannot be asked out of {', '.join(self.tasks)}")
+        if not {"turn_left", "turn_right"} & set(self.tasks):
+            raise ValueError("tasks must hold turn_left or turn_right: without a turn, a flat picture passes")
         return self

@@ -116,11 +116,14 @@ class Appearance:
         return UNCHECKED if self._judge is None else self._judge.state()
 
     def wanted(self, at: float, report: QualityReport | None) -> Wanted | None:
-        """What this frame should tell about the person being alive; None where nothing: time runs from the first picture kept."""
+        """What this frame should tell about the person being alive; None where nothing."""
         judge = self._judge
-        if judge is None or not self.asks or (self._kept is None and not judge.begun):
+        if judge is None or not self.asks:
             return None
-        return judge.wanted(at, usable=report is not None and report.usable)
+        usable = report is not None and report.usable
+        # Whoever was let in a moment ago is asked for nothing: with a picture kept, that is known not to be so.
+        waits = at < self._may_send_from or not usable or (judge.asks_at_once and self._kept is None)
+        return None if waits and not judge.begun else judge.wanted(at, usable=usable)
 
     def witness(self, sample: LiveSample) -> None:
         """What this frame told of it; before `look`."""

@@ -16,6 +16,7 @@ from kiosk.vision.live_sample import LiveSample
 
 Progress = Literal["running", "passed", "failed"]
 
+TURNS: frozenset[Task] = frozenset({"turn_left", "turn_right"})
 FORWARD = "challenge_look_ahead"
 """What is told before each task: every one begins from a neutral face."""
 REACTION = 0.15
@@ -37,8 +38,15 @@ LEAST_OVERLAP = 0.2
 
 
 def order(settings: LivenessSettings, seed: int) -> tuple[Task, ...]:
-    """The tasks of one challenge, all different. `seed` must come from the system's source of chance."""
-    return tuple(random.Random(seed).sample(settings.tasks, settings.asked))  # noqa: S311 (the seed is what must be secret)
+    """The tasks of one challenge, all different, one of them a turn of the head. `seed` must come from the system's chance.
+
+    A print with holes for eyes and mouth blinks and nods as well as anybody, but shows no other side of a head.
+    """
+    chance = random.Random(seed)  # noqa: S311 (the seed is what must be secret)
+    while True:
+        tasks = tuple(chance.sample(settings.tasks, settings.asked))
+        if TURNS & set(tasks):
+            return tasks
 
 
 class Challenge:

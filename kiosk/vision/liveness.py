@@ -45,6 +45,11 @@ class LivenessJudge:
         """Whether it has seen anything yet: from the first sample on, time runs."""
         return self._first_at is not None
 
+    @property
+    def asks_at_once(self) -> bool:
+        """Whether the first sample begins a challenge."""
+        return self._policy == "challenge"
+
     def wanted(self, at: float, *, usable: bool) -> Wanted | None:
         """What to look for in the frame of `at`; None where nothing. Only `usable` pictures vote: no others are ever sent.
 
