@@ -104,6 +104,9 @@ TABLE: dict[str, Entry] = {
     "spoof_suspected": Entry("liveness", _AGAIN, ("looks like a print or a screen", "疑似照片或屏幕")),
     "print_suspected": Entry("liveness", _AGAIN, ("looks like a print", "疑似打印照片")),
     "screen_suspected": Entry("liveness", _AGAIN, ("looks like a screen", "疑似屏幕翻拍")),
+    "border_suspected": Entry(
+        "liveness", _AGAIN, ("the face is inside a sheet's or a screen's edges", "人脸四周有纸张或屏幕边框")
+    ),
     "picture_static": Entry(
         "liveness", _AGAIN, ("the very same pixels again and again: a still picture", "画面完全静止，疑似静态图片")
     ),

@@ -19,7 +19,8 @@ from kiosk.bench.liveness import wilson
 from kiosk.domain import Box, Pose
 from kiosk.settings import LivenessPolicy, LivenessSettings, Task
 from kiosk.vision import landmarks, models
-from kiosk.vision.antispoof import AntiSpoof, surroundings
+from kiosk.vision.antispoof import BORDER, AntiSpoof, surroundings
+from kiosk.vision.border import framed
 from kiosk.vision.challenge import FORWARD, TURN, Challenge, is_neutral, order
 from kiosk.vision.finder import Finder
 from kiosk.vision.liveness import LivenessJudge, LiveSample
@@ -91,11 +92,14 @@ def test_every_cause_and_prompt_has_its_sentences() -> None:
 
 def test_an_order_is_chances_and_never_asks_twice() -> None:
     orders = {order(SETTINGS, seed) for seed in range(400)}
-    assert len(orders) == 5 * 4
+    assert len(orders) == 5 * 4 - 3 * 2, "those without a turn are never asked"
     assert all(len(set(one)) == 2 for one in orders)
 
 
-@pytest.mark.parametrize("wrong", [{"attack_below": 60}, {"asked": 3, "tasks": ("blink", "nod")}, {"tasks": ("nod", "nod")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attack_below": 60}, {"asked": 3, "tasks": ("turn_left", "nod")}, {"tasks": ("nod", "nod")}, {"tasks": ("nod", "blink")}],
+)
 def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LivenessSettings.model_validate(wrong)
@@ -321,9 +325,9 @@ def portrait(people: Path, person: str) -> Image:
 def test_a_portrait_looks_alive_and_simulated_prints_and_screens_of_it_do_not(present: Present, person: str) -> None:
     assert present(person, "live").state().state == "live"
     for species, causes in (
-        ("print flat", {"print_suspected", "screen_suspected"}),
-        ("phone replay", {"print_suspected", "screen_suspected"}),
-        ("tablet replay", {"print_suspected", "screen_suspected"}),
+        ("print flat", {"print_suspected", "screen_suspected", BORDER}),
+        ("phone replay", {"print_suspected", "screen_suspected", BORDER}),
+        ("tablet replay", {"print_suspected", "screen_suspected", BORDER}),
         ("static picture on loop", {"picture_static"}),
     ):
         told = present(person, species).state()
@@ -363,6 +367,37 @@ def test_what_the_network_sees_lies_inside_the_frame(x: float, y: float, width: 
     assert seen.y >= -1e-6
     assert seen.right <= frame + 1e-6
     assert seen.bottom <= 720 + 1e-6
+
+
+def drawn(*sides: str) -> Image:
+    """A sheet's edges round `FACE`."""
+    image = np.full((720, 1280, 3), 200, np.uint8)
+    lines = {"left": ((470, 140), (460, 560)), "right": ((800, 140), (805, 560))}
+    lines |= {"top": ((470, 142), (800, 150)), "bottom": ((460, 555), (805, 560))}
+    for side in sides:
+        cv2.line(image, *lines[side], (150, 150, 150), 4)
+    return image
+
+
+FACE = Box(560, 260, 160, 200)
+SIDES = ("left", "right", "top", "bottom")
+
+
+def test_only_edges_on_all_four_sides_are_a_frame() -> None:
+    assert framed(drawn(*SIDES), FACE)
+    assert not framed(drawn(), FACE)
+    for missing in SIDES:
+        assert not framed(drawn(*(side for side in SIDES if side != missing)), FACE), missing
+    broken = drawn(*SIDES)
+    broken[540:575, 630:645] = 200
+    assert not framed(broken, FACE)
+
+
+@given(
+    x=st.floats(-900, 2000), y=st.floats(-900, 2000), width=st.floats(1, 900), height=st.floats(1, 900), side=st.integers(1, 90)
+)
+def test_a_face_anywhere_is_looked_round(x: float, y: float, width: float, height: float, side: int) -> None:
+    assert not framed(np.zeros((side, 2 * side, 3), np.uint8), Box(x, y, width, height))
 
 
 @pytest.mark.parametrize("person", ["P002", "P003", "P008"])

@@ -20,10 +20,11 @@ from kiosk import slugs
 from kiosk.access import alive
 from kiosk.access.policy import Facts, LocalTime, Policy
 from kiosk.access.portal import Decided, Present
-from kiosk.domain import Began, Ended, Match, NonMatch, Shot, Told
+from kiosk.domain import Began, Ended, Inconclusive, Match, NonMatch, Shot, Told
 from kiosk.errors import JournalError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
+from kiosk.recognition.build import Vote
 from kiosk.recognition.strategy import Answer, Opinion, Strategy
 from kiosk.service.door import Door, Settled
 from kiosk.service.sight import Sight
@@ -59,13 +60,16 @@ class Attendant:
         policy: Policy,
         door: Door,
         tally: Tally,
+        vote: Vote | None = None,
     ) -> None:
+        """`vote`: the cloud's on liveness, where it has one."""
         self._name = name
         self._settings = settings
         self._strategy = strategy
         self._policy = policy
         self._door = door
         self._tally = tally
+        self._vote = vote
         self._tasks: asyncio.TaskGroup | None = None
         self._visits: dict[int, Visit] = {}
         self._faces = 0
@@ -139,7 +143,8 @@ class Attendant:
 
     async def _recognise(self, visit: Visit, shot: Shot) -> None:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        refused = alive.refusal(self._settings.liveness, shot.liveness)
+        vote = await self._voted(shot, expires_at)
+        refused = alive.refusal(self._settings.liveness, shot.liveness, vote)
         visit.answer = answer = Answer(refused) if refused else await self._answer(shot, expires_at)
         facts = Facts(
             portal=self._name,
@@ -151,8 +156,18 @@ class Attendant:
         )
         decision = self._policy.decide(facts, expires_at)
         self._door.post(
-            Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, self._policy), shot.usable_at
+            Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, self._policy, vote), shot.usable_at
         )
+
+    async def _voted(self, shot: Shot, deadline: float) -> float | Inconclusive | None:
+        """The cloud's word on liveness; None where it is not asked."""
+        if self._vote is None or not alive.wants_vote(self._settings.liveness, shot.liveness):
+            return None
+        self._tally.heartbeat.pending("recognition", time.monotonic())
+        try:
+            return await self._vote(shot.probe, deadline)
+        finally:
+            self._tally.heartbeat.completed("recognition")
 
     async def _answer(self, shot: Shot, expires_at: float) -> Answer:
         now = time.monotonic()
@@ -189,8 +204,10 @@ class Attendant:
 
     async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
         """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
-        reason = _main_defect(ended.defects)
-        await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames})
+        objection = alive.objection(ended.liveness)
+        reason = objection or _main_defect(ended.defects)
+        why = {"liveness": msgspec.structs.asdict(ended.liveness)} if objection else {}
+        await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames, **why})
         self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
 
     def _record_sight(self, kind: str, body: Mapping[str, object]) -> None:
@@ -241,7 +258,7 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
     }
 
 
-def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
+def _evidence(answer: Answer, shot: Shot, policy: Policy, vote: float | Inconclusive | None) -> dict[str, object]:
     """What the journal keeps of a decision: everything it rested on but the picture."""
     verdict = answer.verdict
     evidence: dict[str, object] = {
@@ -254,6 +271,8 @@ def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
     }
     if shot.liveness.state != "unchecked":
         evidence["liveness"] = msgspec.structs.asdict(shot.liveness)
+    if vote is not None:
+        evidence["liveness_vote"] = vote.cause if isinstance(vote, Inconclusive) else round(vote, 2)
     if isinstance(verdict, Match | NonMatch):
         evidence["score"] = round(verdict.score, 2)
     if isinstance(verdict, Match):

@@ -105,7 +105,7 @@ class Daemon:
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(name, settings, engines.strategy(settings), self._policy, door, self._tally)
+        attendant = Attendant(name, settings, engines.strategy(settings), self._policy, door, self._tally, engines.vote(settings))
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings, attendant, embed=engines.needs_embeddings)

@@ -121,7 +121,7 @@ class LivenessSettings(Section):
     """How it is judged whether a living person stands there. No certified detection of presentation attacks."""
 
     every: Annotated[float, Field(ge=0.02, le=1)] = 0.05
-    """Seconds between two votes about the same face, at least; each takes 2 ms."""
+    """Seconds between two votes about the same face, at least; each takes 3 ms."""
     votes: Annotated[int, Field(ge=3, le=50)] = 5
     """Votes whose median decides."""
     live_from: Score = 60.0
@@ -138,6 +138,11 @@ class LivenessSettings(Section):
     """Seconds for each task, and for looking ahead before it."""
     gap: PositiveSeconds = 0.6
     """Seconds the face may be out of sight during a challenge."""
+    cloud: bool = False
+    """Also ask DetectLiveFaceAccurate of [tencent_iai] about whoever looks alive or doubtful: 40 of 100 is enough, 90 in doubt.
+
+    Not about pictures that may not leave the device. Where it does not answer, nobody is let in.
+    """
     same_person: Annotated[float, Field(ge=0, le=1)] = 0.36
     """Cosine to the first face; below it, somebody else took over. SFace's authors tell people apart by 0.363."""
 
