@@ -50,7 +50,7 @@ class Visit:
 
 
 class Attendant:
-    """One per camera and its portal. Event loop only; `hear` never blocks."""
+    """One per camera and its portal. Event loop only; `hear` never blocks. `vote`: the cloud's on liveness, where it has one."""
 
     def __init__(
         self,
@@ -62,7 +62,6 @@ class Attendant:
         tally: Tally,
         vote: Vote | None = None,
     ) -> None:
-        """`vote`: the cloud's on liveness, where it has one."""
         self._name = name
         self._settings = settings
         self._strategy = strategy
@@ -204,8 +203,7 @@ class Attendant:
 
     async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
         """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
-        objection = alive.objection(ended.liveness)
-        reason = objection or _main_defect(ended.defects)
+        reason = (objection := alive.objection(ended.liveness)) or _main_defect(ended.defects)
         why = {"liveness": msgspec.structs.asdict(ended.liveness)} if objection else {}
         await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames, **why})
         self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
