@@ -105,6 +105,15 @@ def test_consent_is_missed_only_where_nobody_could_be_recognised_without(enrolle
 
 def test_a_door_that_a_photo_opens_is_a_warning(tmp_path: Path) -> None:
     says = "portals.door.liveness is off: a photo of somebody enrolled opens the door"
-    assert says in checked(tmp_path, recogniser="tencent-iai").warnings
+    assert says in checked(tmp_path, recogniser="tencent-iai", liveness="off").warnings
+    assert says not in checked(tmp_path, recogniser="tencent-iai").warnings
     for policy in ("passive", "passive+challenge", "challenge"):
         assert says not in checked(tmp_path, recogniser="tencent-iai", liveness=policy).warnings
+
+
+def test_the_clouds_vote_on_liveness_needs_an_account(enrolled: Path) -> None:
+    says = "tencent_iai.secret_id_file"
+    voting = "[liveness]\ncloud = true\n"
+    assert any(says in problem for problem in checked(enrolled, voting, recogniser="on-device").problems)
+    assert not any(says in problem for problem in checked(enrolled, voting, recogniser="on-device", liveness="off").problems)
+    assert not any(says in problem for problem in checked(enrolled, recogniser="on-device").problems)
