@@ -6,6 +6,7 @@ Each function takes a photo of a person and gives the frames a camera might see 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import cv2
@@ -13,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.capture import held
+from kiosk.capture.script import assets
 from kiosk.domain import Box
 from kiosk.vision.pixels import Image, cut
 
 FRAME = (1280, 720)
 FACE = 0.3
 """Height of the face as a share of the frame's."""
+HOLDER = "P005"
 _BACKDROP = (118, 124, 128)
 """A grey wall, lit from above."""
 
@@ -55,6 +58,16 @@ def tablet_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[
     yield from _held(_screen(photo, face, 0.9, dice), face, dice, frames, tilt=0.06, emits=True)
 
 
+def print_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The flat sheet before somebody's own face: the network goes by what surrounds a face, too."""
+    yield from _held(_paper(photo, face), face, dice, frames, tilt=0.06, backdrop=_holder())
+
+
+def phone_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The telephone likewise."""
+    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, tilt=0.06, emits=True, backdrop=_holder())
+
+
 def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
     """A printed head cut out along its outline, before the backdrop."""
     sheet, alpha = _paper(photo, face, rim=0.0)
@@ -78,6 +91,8 @@ SPECIES: Mapping[str, Species] = {
     "print bent": print_bent,
     "phone replay": phone_replay,
     "tablet replay": tablet_replay,
+    "print held by somebody": print_in_hand,
+    "phone held by somebody": phone_in_hand,
     "cut-out": cut_out,
     "static picture on loop": static_loop,
 }
@@ -114,15 +129,22 @@ def _portrait(photo: Image, face: Box, surroundings: float) -> Floats:
 
 
 def _held(
-    sheet: tuple[Floats, Floats], face: Box, dice: Dice, frames: int, *, tilt: float, emits: bool = False
+    sheet: tuple[Floats, Floats],
+    face: Box,
+    dice: Dice,
+    frames: int,
+    *,
+    tilt: float,
+    emits: bool = False,
+    backdrop: Floats | None = None,
 ) -> Iterator[Image]:
-    """The sheet before the backdrop, in a hand that is never quite still."""
+    """The sheet before the backdrop, by default a grey wall, in a hand that is never quite still."""
     picture, alpha = sheet
     height, width = picture.shape[:2]
     scale = FACE * FRAME[1] / (face.height * min(1.0, 400 / face.width))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     turn = dice.uniform(-tilt, tilt, 2)
-    backdrop = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP)
+    behind = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP) if backdrop is None else backdrop
     light = 1.0 if emits else dice.uniform(0.85, 1.05)
     for number, shift in enumerate(_wobble(dice, frames)):
         sway = turn + 0.02 * np.sin(number / 3 + np.array([0, 1.5]))
@@ -131,7 +153,18 @@ def _held(
         matrix = cv2.getPerspectiveTransform(corners, placed.astype(np.float32))
         warped = cv2.warpPerspective(picture.astype(np.float32), matrix, FRAME, flags=cv2.INTER_AREA)
         share = cv2.warpPerspective(alpha.astype(np.float32), matrix, FRAME)[..., None]
-        yield _seen(backdrop * (1 - share) + light * warped * share, dice)
+        yield _seen(behind * (1 - share) + light * warped * share, dice)
+
+
+@cache
+def _holder() -> Floats:
+    """Somebody who holds it: their own face is behind the middle of the frame."""
+    photo = np.asarray(cv2.imread(str(assets(HOLDER) / "studio_portrait.jpg")), np.uint8)
+    side = photo.shape[0]
+    factor = FACE * FRAME[1] / (held.FACE * side)
+    x, y = (factor * share * side for share in held.CENTRE)
+    matrix = np.array([[factor, 0, FRAME[0] / 2 - x], [0, factor, FRAME[1] / 2 - y]])
+    return _warp(photo, matrix, FRAME, cv2.BORDER_REPLICATE)
 
 
 def _warp(photo: Image, matrix: Floats, size: tuple[int, int], border: int) -> Floats:

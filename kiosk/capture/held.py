@@ -16,7 +16,7 @@ Floats = NDArray[np.floating[Any]]
 
 RIM = 0.05
 """Of a sheet's width: the white around a print."""
-_FACE, _CENTRE = 1045 / 2048, (1012 / 2048, 880 / 2048)
+FACE, CENTRE = 1045 / 2048, (1012 / 2048, 880 / 2048)
 """Height and middle of the face in the portraits, in parts of their side: found by YuNet on ten people, ± 12 %."""
 _AROUND = {"paper": 0.45, "phone": 0.35}
 """Of the face's height, what is shown above and below it; beside it three quarters of that."""
@@ -73,9 +73,9 @@ def _portrait(act: Act, face: float) -> Floats:
     if image is None:
         raise CameraError("source_invalid", f"{path} is missing or cannot be decoded; install kiosk[demo] again")
     side = image.shape[0]
-    tall = _FACE * side * (0.5 + _AROUND[act.on])
-    x, y = (part * side for part in _CENTRE)
+    tall = FACE * side * (0.5 + _AROUND[act.on])
+    x, y = (part * side for part in CENTRE)
     top, bottom, left, right = max(y - tall, 0), min(y + tall, side), x - 0.75 * tall, x + 0.75 * tall
     part = image[round(top) : round(bottom), round(left) : round(right)]
-    factor = face / (_FACE * side)
+    factor = face / (FACE * side)
     return np.asarray(cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.float32)
