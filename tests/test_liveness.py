@@ -23,7 +23,7 @@ from kiosk.vision.antispoof import BORDER, AntiSpoof, surroundings
 from kiosk.vision.border import framed
 from kiosk.vision.challenge import FORWARD, TURN, Challenge, is_neutral, order
 from kiosk.vision.finder import Finder
-from kiosk.vision.liveness import LivenessJudge, LiveSample
+from kiosk.vision.liveness import STILL_FOR, LivenessJudge, LiveSample
 from kiosk.vision.pixels import Image
 
 BOX = Box(500, 200, 200, 240)
@@ -229,8 +229,23 @@ def test_a_still_picture_never_becomes_live_by_waiting(policy: LivenessPolicy, l
     judge = LivenessJudge(SETTINGS, policy)
     for number, live in enumerate(lives):
         judge.look(sample(number * every, live=live)._replace(fingerprint=b"the same"))
-        assert judge.state().state != "live"
+        assert judge.state().state in ("unchecked", "attack")
+    assert (judge.state().cause == "picture_static") == (number * every >= STILL_FOR)
+
+
+@given(lives=st.lists(st.floats(0.7, 1), min_size=80, max_size=120), pictures=st.integers(1, SETTINGS.votes - 1))
+def test_a_few_pictures_in_turn_never_become_live(lives: list[float], pictures: int) -> None:
+    judge = LivenessJudge(SETTINGS)
+    for number, live in enumerate(lives):
+        judge.look(sample(number * STEP, live=live)._replace(fingerprint=str(number % pictures).encode()))
     assert judge.state().cause == "picture_static"
+
+
+def test_an_encoder_that_repeats_a_face_costs_time_and_no_entrance() -> None:
+    judge = LivenessJudge(SETTINGS)
+    for number in range(20):
+        judge.look(sample(number * STEP)._replace(fingerprint=str(number // 4).encode()))
+        assert judge.state().state == ("live" if number >= 16 else "unchecked")
 
 
 @given(policy=st.sampled_from(POLICIES), lives=st.lists(st.floats(0, 0.594), min_size=5, max_size=150))

@@ -80,7 +80,8 @@ def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]
 def static_loop(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
     """One picture fed in again and again in the camera's place."""
     still = next(live(photo, face, dice, 1))
-    for _ in range(frames):
+    # Longer than the others: what takes two seconds to be seen is never alive before.
+    for _ in range(4 * frames):
         yield still.copy()
 
 

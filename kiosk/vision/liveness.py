@@ -20,8 +20,11 @@ SUSPECT = 0.5
 """A suspicion from here on counts as one; half of the votes make it an attack."""
 COMPARED_EVERY = 0.3
 """Seconds between two comparisons of faces during a challenge: each takes as long as ten votes."""
-STILL_LOOKS = 3
-"""Samples with the very same pixels that make a picture static: the noise of a sensor never repeats."""
+STILL_FOR = 2.0
+"""Seconds without a picture that was not there before, to the bit, that make it static: the noise of a sensor never repeats.
+Encoders do repeat a face that hardly moves, for tenths of a second. A repeated picture has no vote: a static one is never alive."""
+REMEMBERED = 600
+"""Pictures: half a minute of them."""
 
 
 class LivenessJudge:
@@ -35,8 +38,8 @@ class LivenessJudge:
         self._votes: deque[LiveSample] = deque(maxlen=settings.votes)
         self._first_at: float | None = None
         self._voted_at = self._compared_at = -math.inf
-        self._last: LiveSample | None = None
-        self._same = 1
+        self._known: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._new_at = -math.inf
         self._frames = 0
         self._passive = Liveness(-1, "unchecked", "", 0)
 
@@ -75,9 +78,13 @@ class LivenessJudge:
             self._first_at = sample.at
         if self._challenges:
             self._challenge.look(sample)
-        if self._is_still(sample):
+        repeated = sample.fingerprint in self._known
+        if sample.fingerprint and not repeated:
+            self._known.append(sample.fingerprint)
+            self._new_at = sample.at
+        if repeated and sample.at - self._new_at >= STILL_FOR:
             self._passive = Liveness(0, "attack", "picture_static", self._frames)
-        elif sample.live >= 0:
+        elif sample.live >= 0 and not repeated:
             self._frames += 1
             self._votes.append(sample)
             self._vote()
@@ -108,14 +115,6 @@ class LivenessJudge:
         if self._policy == "challenge":
             return True
         return self._policy == "passive+challenge" and self._passive.state == "doubt"
-
-    def _is_still(self, sample: LiveSample) -> bool:
-        if not sample.fingerprint:
-            return False
-        last, self._last = self._last, sample
-        same = last is not None and sample.fingerprint == last.fingerprint
-        self._same = self._same + 1 if same else 1
-        return self._same >= STILL_LOOKS
 
     def _vote(self) -> None:
         if len(self._votes) < self._settings.votes:
