@@ -22,7 +22,7 @@ COMPARED_EVERY = 0.3
 """Seconds between two comparisons of faces during a challenge: each takes as long as ten votes."""
 STILL_FOR = 2.0
 """Seconds without a picture that was not there before, to the bit, that make it static: the noise of a sensor never repeats.
-Encoders do repeat a face that hardly moves, for tenths of a second. A repeated picture has no vote: a static one is never alive."""
+Encoders repeat a face that hardly moves, for tenths of a second. A repeated picture has no vote: a static one is never alive."""
 REMEMBERED = 600
 """Pictures: half a minute of them."""
 
