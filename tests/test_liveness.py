@@ -28,7 +28,7 @@ from kiosk.vision.pixels import Image
 
 BOX = Box(500, 200, 200, 240)
 STEP = 0.1
-SETTINGS = LivenessSettings()
+SETTINGS = LivenessSettings(votes=5)
 TASKS: tuple[Task, ...] = SETTINGS.tasks
 POLICIES: tuple[LivenessPolicy, ...] = ("passive", "passive+challenge", "challenge")
 OPEN = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "jawOpen": 0.02}

@@ -27,7 +27,7 @@ def test_who_is_alive_is_sent_as_alive_and_asked_for_nothing(models_dir: Path, p
         play = Play(eye)
         play.show(obedient(people), 1.5)
     (shot,) = play.shots()
-    assert (shot.liveness.state, shot.liveness.frames, shot.attempt) == ("live", 5, 1)
+    assert (shot.liveness.state, shot.liveness.frames, shot.attempt) == ("live", 3, 1)
     assert play.told() == ["looking", "good"]
 
 

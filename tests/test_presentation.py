@@ -61,7 +61,7 @@ def sighting(
 
 
 def judges(policy: LivenessPolicy) -> Callable[[], LivenessJudge | None]:
-    return lambda: None if policy == "off" else LivenessJudge(LivenessSettings(within=1.0, task_within=1.0), policy, 7)
+    return lambda: None if policy == "off" else LivenessJudge(LivenessSettings(votes=5, within=1.0, task_within=1.0), policy, 7)
 
 
 class Stage:
