@@ -192,6 +192,8 @@ def _cloud_problems(settings: Settings) -> Iterator[str]:
         if not old.appid:
             yield "tencent_legacy.appid is empty; it stands in the vendor's console"
         yield from _account_problems("tencent_legacy", old)
+    if settings.asks_live_vote and "tencent-iai" not in settings.engines:
+        yield from _key_problems("tencent_iai", iai)
     if "tencent-iai" in settings.engines:
         yield from _account_problems("tencent_iai", iai)
         if iai.token_file is not None:
@@ -202,6 +204,10 @@ def _cloud_problems(settings: Settings) -> Iterator[str]:
 def _account_problems(name: str, section: TencentLegacySettings | TencentIaiSettings) -> Iterator[str]:
     if not section.group_ids:
         yield f"{name}.group_ids is empty: nobody could be recognised"
+    yield from _key_problems(name, section)
+
+
+def _key_problems(name: str, section: TencentLegacySettings | TencentIaiSettings) -> Iterator[str]:
     yield from _trouble(f"{name}.secret_id_file", lambda: secret(section.secret_id_file))
     yield from _trouble(f"{name}.secret_key_file", lambda: secret(section.secret_key_file))
     if section.ca_file and not section.ca_file.is_file():
@@ -222,8 +228,6 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
         if portal.liveness == "off":
             yield f"portals.{name}.liveness is off: a photo of somebody enrolled opens the door"
-        else:
-            yield f"portals.{name}.liveness is on, and the eye of this version does not judge it yet: nobody will be let in"
         if portal.relay.startswith("sim:"):
             yield f"portals.{name}.relay is simulated: no lock will move"
         if settings.cameras[portal.camera].url.startswith(("scene:", "file:", "dir:")):

@@ -178,7 +178,7 @@ class Began(Struct, frozen=True, tag="began"):
 
 
 class Told(Struct, frozen=True, tag="told"):
-    """What the person should be told now; `slug` is a defect, `looking` or `good`."""
+    """What the person should be told now; `slug` is a defect, a challenge's prompt, `looking` or `good`."""
 
     presentation: PresentationId
     at: float
@@ -211,7 +211,10 @@ class Shot(Struct, frozen=True, tag="shot"):
 
 
 class Ended(Struct, frozen=True, tag="ended"):
-    """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report."""
+    """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report.
+
+    `liveness`: what was known of it in the end.
+    """
 
     presentation: PresentationId
     at: float
@@ -221,6 +224,7 @@ class Ended(Struct, frozen=True, tag="ended"):
     shots: Count
     defects: Annotated[dict[Slug, Count], Meta(max_length=100)]
     best: QualityReport | None
+    liveness: Liveness = UNCHECKED
 
 
 PresentationEvent = Began | Told | Shot | Ended

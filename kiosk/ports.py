@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from kiosk.domain import Box, Embedding, Face, Point, Probe, QualityReport, Verdict
+from kiosk.domain import Box, Embedding, Face, Measure, Point, Probe, QualityReport, Verdict
 
 Line = Annotated[str, Meta(max_length=100)]
 
@@ -83,14 +83,16 @@ class Wish(Struct, frozen=True):
 
     `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding,
     with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too;
-    `mask`: whether a mask is worn; `landmarks`: of the ten largest; `rotate`: the photo is turned by the quarter turns at
-    which its faces are surest; `closely`: with `quality`, every measure that can be taken, also where a defect is plain before.
+    `mask`: whether a mask is worn; `live`: whether the face looks like a living one; `landmarks`: of the ten largest;
+    `rotate`: the photo is turned by the quarter turns at which its faces are surest; `closely`: with `quality`, every measure that can be taken, also where a defect is
+    plain before.
     """
 
     quality: bool = True
     embed: Literal["none", "largest", "all"] = "all"
     upper: bool = False
     mask: bool = False
+    live: bool = False
     landmarks: bool = False
     rotate: bool = False
     closely: bool = False
@@ -109,6 +111,8 @@ class AnalysedFace(Struct, frozen=True):
 
     `upper`: of the part of the face that a mask leaves free; comparable with other `upper` ones only.
     `mask`: 0–1, how surely a mask is worn; −1 where not asked for or not to be told.
+    `live`: 0–100, how likely the anti-spoofing network holds it for a living face rather than a print or a screen; −1 where
+    not asked for or too small to tell.
     `landmarks`, where asked for and found: MediaPipe's 478 points as x, y in pixels of the photo, float32, little endian.
     """
 
@@ -117,6 +121,7 @@ class AnalysedFace(Struct, frozen=True):
     embedding: Embedding | None = None
     upper: Embedding | None = None
     mask: Annotated[float, Meta(ge=-1, le=1)] = -1.0
+    live: Measure = -1.0
     landmarks: Annotated[bytes, Meta(min_length=3824, max_length=3824)] | None = None
 
 

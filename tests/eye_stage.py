@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
-from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
+from kiosk.settings import CameraSettings, EyeSettings, LivenessPolicy, LivenessSettings, PresentationSettings, QualitySettings
 
 T = TypeVar("T", bound=messages.FromEye)
 EYE = EyeSettings(backoff_first=0.05, wedged_after=1.5)
@@ -20,7 +20,15 @@ class Watch:
     """What a supervised eye said, and when it was lost."""
 
     def __init__(
-        self, models_dir: Path, url: str = "scene:demo", eye: EyeSettings = EYE, fps: float = 15.0, *, embed: bool = False
+        self,
+        models_dir: Path,
+        url: str = "scene:demo",
+        eye: EyeSettings = EYE,
+        fps: float = 15.0,
+        *,
+        embed: bool = False,
+        policy: LivenessPolicy = "off",
+        liveness: LivenessSettings | None = None,
     ) -> None:
         self.said: asyncio.Queue[messages.FromEye] = asyncio.Queue()
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -32,6 +40,8 @@ class Watch:
             eye=eye.model_dump(mode="json"),
             models_dir=str(models_dir),
             embed=embed,
+            liveness=(liveness or LivenessSettings()).model_dump(mode="json"),
+            liveness_policy=policy,
         )
         self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
 

@@ -90,7 +90,7 @@ class Eye:
 
     def _face(self, name: str, wish: Wish, *, largest: bool) -> AnalysedFace:
         """Nothing that was not wished for."""
-        side = self.sides.get(name, 80)
+        side = self.sides.get(name, 104 if wish.live else 80)
         face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS)
         report = QualityReport({}, (), 0)
         if wish.quality:
@@ -114,6 +114,7 @@ class Eye:
             embedding=embedding(name) if embed else None,
             upper=embedding(f"upper {name.replace('#', '')}") if embed and wish.upper else None,
             mask=(0.9 if "#" in name else 0.1) if wish.mask else -1.0,
+            live=(8.0 if "#" in name else 97.0) if wish.live else -1.0,
             landmarks=LANDMARKS if wish.landmarks else None,
         )
 

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.access.alive import refusal
-from kiosk.domain import UNCHECKED, AttackPresentation, Began, Inconclusive, Liveness, Match, Probe, Shot, Verdict
+from kiosk.domain import UNCHECKED, AttackPresentation, Began, Ended, Inconclusive, Liveness, Match, Probe, Shot, Verdict
 from kiosk.eye.messages import Examined
 from kiosk.hardware.relay import read_state
 from kiosk.heartbeat import Heartbeat
 from kiosk.journal.log import Journal, Row, tail, verify
 from kiosk.metrics import Metrics
+from kiosk.recognition.build import Vote
 from kiosk.recognition.strategy import Engine, Plan, Strategy
 from kiosk.service.attendant import Attendant
 from kiosk.service.door import Door
@@ -65,13 +66,17 @@ class Scene:
         self.attendant.hear(Began(1, now))
         self.attendant.hear(Examined(at=now, captured=1, dropped=0, examined=1, faces=1, present=(1,), stage_seconds={}))
         self.attendant.hear(Shot(probe_of("ann"), now, 1, liveness))
-        while (row := tail(self.folder / "journal.sqlite", 1)[0]).presentation is None:
+        return await self.written()
+
+    async def written(self) -> Row:
+        """The newest row, once it is of a presentation."""
+        while not (rows := tail(self.folder / "journal.sqlite", 1)) or rows[0].presentation is None:
             await asyncio.sleep(0.01)
-        return row
+        return rows[0]
 
 
 @asynccontextmanager
-async def running(folder: Path, policy: LivenessPolicy) -> AsyncIterator[Scene]:
+async def running(folder: Path, policy: LivenessPolicy, vote: Vote | None = None) -> AsyncIterator[Scene]:
     journal = await Journal.open(folder / "journal.sqlite")
     heartbeat = Heartbeat()
     heartbeat.register("journal", 0.0)
@@ -83,7 +88,8 @@ async def running(folder: Path, policy: LivenessPolicy) -> AsyncIterator[Scene]:
     rule = RuleSettings(name="staff", when="verdict.kind == 'match'", effect="grant", unlock_seconds=0.2)
     knower = Knower()
     strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _: True)
-    attendant = Attendant("door", settings, strategy, Rulebook(Settings(rules=(rule,)), None, tally), door, tally)
+    rulebook = Rulebook(Settings(rules=(rule,)), None, tally)
+    attendant = Attendant("door", settings, strategy, rulebook, door, tally, vote)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
     try:
         while door.state != "locked" and not any(task.done() for task in tasks):
@@ -125,6 +131,53 @@ async def test_who_is_there_is_recognised(tmp_path: Path, policy: LivenessPolicy
         row = await scene.shoot(liveness)
         assert len(scene.knower.shown) == 1
     assert row.kind == "granted"
+
+
+@pytest.mark.parametrize(
+    ("liveness", "said", "reason"),
+    [
+        (LIVE, 88.0, None),
+        (LIVE, 12.0, "liveness_rejected"),
+        (LIVE, Inconclusive("cloud_unreachable", "tencent-iai"), "cloud_unreachable"),
+        (LIVE, None, None),
+        (Liveness(40, "doubt", "liveness_doubtful", 5), 88.0, "liveness_doubtful"),
+        (Liveness(40, "doubt", "liveness_doubtful", 5), 95.0, None),
+    ],
+)
+async def test_the_clouds_vote_comes_before_recognition_and_is_journalled(
+    tmp_path: Path, liveness: Liveness, said: float | Inconclusive | None, reason: str | None
+) -> None:
+    async def vote(_: Probe, deadline: float) -> float | Inconclusive | None:
+        assert deadline > time.monotonic()
+        return said
+
+    async with running(tmp_path, "passive", vote) as scene:
+        row = await scene.shoot(liveness)
+        assert len(scene.knower.shown) == (reason is None)
+    body = msgspec.json.decode(row.body)
+    assert (row.kind, body.get("reason")) == (("denied", reason) if reason else ("granted", None))
+    expected = {} if said is None else {"liveness_vote": said if isinstance(said, float) else said.cause}
+    assert {key: value for key, value in body.items() if key == "liveness_vote"} == expected
+
+
+@pytest.mark.parametrize(("policy", "liveness"), [("passive", ATTACK), ("passive", DOUBT), ("off", LIVE)])
+async def test_nobody_votes_where_it_could_change_nothing(tmp_path: Path, policy: LivenessPolicy, liveness: Liveness) -> None:
+    async def vote(_: Probe, deadline: float) -> float:
+        raise AssertionError(deadline)
+
+    async with running(tmp_path, policy, vote) as scene:
+        row = await scene.shoot(liveness)
+    assert row.kind == ("granted" if policy == "off" else "denied")
+
+
+async def test_an_attack_of_which_no_picture_came_is_journalled_as_one(tmp_path: Path) -> None:
+    async with running(tmp_path, "passive") as scene:
+        now = time.monotonic()
+        scene.attendant.hear(Began(1, now))
+        scene.attendant.hear(Ended(1, now, now, None, 9, 0, {"blurred": 9}, None, ATTACK))
+        row = await scene.written()
+    body = msgspec.json.decode(row.body)
+    assert (row.kind, body["reason"], body["liveness"]["state"]) == ("denied", "screen_suspected", "attack")
 
 
 @given(

@@ -313,6 +313,7 @@ CONFIGURATION = """
 site.state_dir = "{folder}"
 web.port = {port}
 portals.door.cloud_consent = true
+portals.door.liveness = "off"
 cameras.front = {{ url = "dir:{pictures}", soundness = "{soundness}", frozen_after = {frozen_after} }}
 presentation.retry_after = 0.5
 

@@ -106,7 +106,8 @@ def test_consent_is_missed_only_where_nobody_could_be_recognised_without(enrolle
 
 def test_a_door_that_a_photo_opens_is_a_warning(tmp_path: Path) -> None:
     says = "portals.door.liveness is off: a photo of somebody enrolled opens the door"
-    assert says in checked(tmp_path, recogniser="tencent-iai").warnings
+    assert says in checked(tmp_path, recogniser="tencent-iai", liveness="off").warnings
+    assert says not in checked(tmp_path, recogniser="tencent-iai").warnings
     for policy in ("passive", "passive+challenge", "challenge"):
         assert says not in checked(tmp_path, recogniser="tencent-iai", liveness=policy).warnings
 
@@ -125,3 +126,11 @@ def test_a_kernel_that_keeps_levels_is_a_warning(tmp_path: Path, monkeypatch: py
     told = [warning for warning in checked(tmp_path, relay="gpiod:GPIO17").warnings if "strict_gpiod" in warning]
     assert [warning.partition(" ")[0] for warning in told] == ["pinctrl_rp1"]
     assert not any("strict_gpiod" in warning for warning in checked(tmp_path, relay="sim:door").warnings)
+
+
+def test_the_clouds_vote_on_liveness_needs_an_account(enrolled: Path) -> None:
+    says = "tencent_iai.secret_id_file"
+    voting = "[liveness]\ncloud = true\n"
+    assert any(says in problem for problem in checked(enrolled, voting, recogniser="on-device").problems)
+    assert not any(says in problem for problem in checked(enrolled, voting, recogniser="on-device", liveness="off").problems)
+    assert not any(says in problem for problem in checked(enrolled, recogniser="on-device").problems)

@@ -75,6 +75,15 @@ def test_thirty_seconds_of_the_demo(options: tuple[str, ...], engines: set[str])
     assert result["cloud_calls"] == sum(count for engine, count in result["by_engine"].items() if engine != "on-device")
 
 
+def test_pictures_of_an_employee_are_refused_and_the_employee_is_let_in() -> None:
+    with demo("--camera", "scene:attack") as process:
+        result = finish(process)
+    assert {act["outcome"] for act in result["acts"]} == {"met"}
+    assert (result["wrong_grants"], result["errors"]) == (0, 0)
+    assert set(result["by_reason"]) & {"border_suspected", "screen_suspected", "print_suspected"}
+    assert result["grants"] >= 1
+
+
 def test_an_eye_killed_and_an_eye_stopped_cost_a_moment_and_no_door(tmp_path: Path) -> None:
     with demo("--keep", str(tmp_path)) as process:
         killed = _strike_eye(process, tmp_path, signal.SIGKILL)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain import Shot
+from kiosk.domain import Shot, Told
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.photos import PhotoEye
-from kiosk.settings import EyeSettings, QualitySettings
+from kiosk.settings import EyeSettings, LivenessSettings, QualitySettings
 from tests.eye_stage import EYE, Watch
 
 
@@ -46,6 +46,34 @@ async def test_probes_carry_an_embedding_where_the_orders_ask_for_it(models_dir:
         assert (shot.probe.embedding is not None) == embed
         assert not shot.probe.masked
         assert shot.probe.upper is None
+
+
+async def test_it_tells_the_living_from_pictures_held_up(models_dir: Path) -> None:
+    """Twice an employee, and between that a stranger with a print and with a telephone, over and over."""
+    watch = Watch(models_dir, "scene:attack", policy="passive")
+    told: dict[int, tuple[str, str]] = {}
+    async with watch.running() as supervisor:
+        while len(told) < 4:
+            shot = await watch.until(Shot)
+            supervisor.tell(messages.Outcome(shot.probe.presentation, "final"))
+            told[shot.probe.presentation] = shot.liveness.state, shot.liveness.cause
+    assert sorted(told.values()) == [("attack", "border_suspected")] * 2 + [("live", "")] * 2
+
+
+async def test_it_asks_for_movements_and_says_when_none_came(models_dir: Path) -> None:
+    watch = Watch(models_dir, policy="challenge", liveness=LivenessSettings(task_within=0.5))
+    prompts = []
+    async with watch.running():
+        while "challenge_timed_out" not in prompts:
+            message = await asyncio.wait_for(watch.said.get(), 30)
+            if isinstance(message, Told):
+                prompts.append(message.slug)
+            elif isinstance(message, Shot):
+                prompts.append(message.liveness.cause)
+                assert message.liveness.state == "doubt"
+    first, *asked = [slug for slug in prompts if slug.startswith("challenge_")]
+    assert first == "challenge_look_ahead"
+    assert asked
 
 
 async def test_it_holds_no_secret_and_only_its_own_channel(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,15 +19,16 @@ from kiosk.bench.liveness import wilson
 from kiosk.domain import Box, Pose
 from kiosk.settings import LivenessPolicy, LivenessSettings, Task
 from kiosk.vision import landmarks, models
-from kiosk.vision.antispoof import BORDER, AntiSpoof, border, surroundings
+from kiosk.vision.antispoof import BORDER, AntiSpoof, surroundings
+from kiosk.vision.border import framed
 from kiosk.vision.challenge import FORWARD, TURN, Challenge, is_neutral, order
 from kiosk.vision.finder import Finder
-from kiosk.vision.liveness import LivenessJudge, LiveSample
+from kiosk.vision.liveness import STILL_FOR, LivenessJudge, LiveSample
 from kiosk.vision.pixels import Image
 
 BOX = Box(500, 200, 200, 240)
 STEP = 0.1
-SETTINGS = LivenessSettings()
+SETTINGS = LivenessSettings(votes=5)
 TASKS: tuple[Task, ...] = SETTINGS.tasks
 POLICIES: tuple[LivenessPolicy, ...] = ("passive", "passive+challenge", "challenge")
 OPEN = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "jawOpen": 0.02}
@@ -91,11 +92,14 @@ def test_every_cause_and_prompt_has_its_sentences() -> None:
 
 def test_an_order_is_chances_and_never_asks_twice() -> None:
     orders = {order(SETTINGS, seed) for seed in range(400)}
-    assert len(orders) == 5 * 4
+    assert len(orders) == 5 * 4 - 3 * 2, "those without a turn are never asked"
     assert all(len(set(one)) == 2 for one in orders)
 
 
-@pytest.mark.parametrize("wrong", [{"attack_below": 60}, {"asked": 3, "tasks": ("blink", "nod")}, {"tasks": ("nod", "nod")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attack_below": 60}, {"asked": 3, "tasks": ("turn_left", "nod")}, {"tasks": ("nod", "nod")}, {"tasks": ("nod", "blink")}],
+)
 def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LivenessSettings.model_validate(wrong)
@@ -225,8 +229,23 @@ def test_a_still_picture_never_becomes_live_by_waiting(policy: LivenessPolicy, l
     judge = LivenessJudge(SETTINGS, policy)
     for number, live in enumerate(lives):
         judge.look(sample(number * every, live=live)._replace(fingerprint=b"the same"))
-        assert judge.state().state != "live"
+        assert judge.state().state in ("unchecked", "attack")
+    assert (judge.state().cause == "picture_static") == (number * every >= STILL_FOR)
+
+
+@given(lives=st.lists(st.floats(0.7, 1), min_size=80, max_size=120), pictures=st.integers(1, SETTINGS.votes - 1))
+def test_a_few_pictures_in_turn_never_become_live(lives: list[float], pictures: int) -> None:
+    judge = LivenessJudge(SETTINGS)
+    for number, live in enumerate(lives):
+        judge.look(sample(number * STEP, live=live)._replace(fingerprint=str(number % pictures).encode()))
     assert judge.state().cause == "picture_static"
+
+
+def test_an_encoder_that_repeats_a_face_costs_time_and_no_entrance() -> None:
+    judge = LivenessJudge(SETTINGS)
+    for number in range(20):
+        judge.look(sample(number * STEP)._replace(fingerprint=str(number // 4).encode()))
+        assert judge.state().state == ("live" if number >= 16 else "unchecked")
 
 
 @given(policy=st.sampled_from(POLICIES), lives=st.lists(st.floats(0, 0.594), min_size=5, max_size=150))
@@ -365,15 +384,35 @@ def test_what_the_network_sees_lies_inside_the_frame(x: float, y: float, width: 
     assert seen.bottom <= 720 + 1e-6
 
 
-def test_only_a_frame_on_all_four_sides_is_a_border() -> None:
-    face = Box(560, 260, 160, 200)
+def drawn(*sides: str) -> Image:
+    """A sheet's edges round `FACE`."""
     image = np.full((720, 1280, 3), 200, np.uint8)
-    assert border(image, face) == 0
-    image[140:560, 470:474] = image[140:560, 800:804] = 20
-    assert border(image, face) < 0.5
-    image[140:144, 470:804] = image[556:560, 470:804] = 20
-    assert border(image, face) == 1
-    assert border(image, Box(-900, -900, 100, 100)) == 0
+    lines = {"left": ((470, 140), (460, 560)), "right": ((800, 140), (805, 560))}
+    lines |= {"top": ((470, 142), (800, 150)), "bottom": ((460, 555), (805, 560))}
+    for side in sides:
+        cv2.line(image, *lines[side], (150, 150, 150), 4)
+    return image
+
+
+FACE = Box(560, 260, 160, 200)
+SIDES = ("left", "right", "top", "bottom")
+
+
+def test_only_edges_on_all_four_sides_are_a_frame() -> None:
+    assert framed(drawn(*SIDES), FACE)
+    assert not framed(drawn(), FACE)
+    for missing in SIDES:
+        assert not framed(drawn(*(side for side in SIDES if side != missing)), FACE), missing
+    broken = drawn(*SIDES)
+    broken[540:575, 630:645] = 200
+    assert not framed(broken, FACE)
+
+
+@given(
+    x=st.floats(-900, 2000), y=st.floats(-900, 2000), width=st.floats(1, 900), height=st.floats(1, 900), side=st.integers(1, 90)
+)
+def test_a_face_anywhere_is_looked_round(x: float, y: float, width: float, height: float, side: int) -> None:
+    assert not framed(np.zeros((side, 2 * side, 3), np.uint8), Box(x, y, width, height))
 
 
 @pytest.mark.parametrize("person", ["P002", "P003", "P008"])

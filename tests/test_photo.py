@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kiosk.errors import CameraError, PhotoRejected
 from kiosk.ports import Wish
 from kiosk.settings import EyeSettings, QualitySettings
+from kiosk.vision.antispoof import AntiSpoof
 from kiosk.vision.embedding import Embedder
 from kiosk.vision.landmarks import Landmarker
 from kiosk.vision.mask import MaskClassifier
@@ -51,6 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     watch(Embedder, "embed_upper")
     watch(Landmarker, "locate")
     watch(MaskClassifier, "worn")
+    watch(AntiSpoof, "live")
     return counted
 
 
@@ -63,6 +65,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         (Wish(quality=False, embed="largest", upper=True), {"embed": 1, "embed_upper": 1}),
         (Wish(quality=False, embed="all", upper=True), {"embed": 2, "embed_upper": 2}),
         (Wish(quality=False, embed="none", upper=True, mask=True), {"worn": 2}),
+        (Wish(quality=False, embed="none", live=True), {"live": 2}),
         (Wish(quality=False, embed="none", landmarks=True), {"locate": 2}),
         (Wish(quality=True, embed="none", landmarks=True), {"locate": 2}),
         (Wish(quality=False, embed="none", rotate=True), {}),
@@ -82,6 +85,7 @@ def test_what_is_not_wished_is_not_done(
         assert (face.upper is not None) == (embeds and wish.upper)
         assert (face.landmarks is not None) == wish.landmarks
         assert (face.mask >= 0) == wish.mask
+        assert (face.live >= 0) == wish.live
         assert (face.face.pose is not None) == (wish.quality or wish.landmarks)
         assert bool(face.quality.measures) == wish.quality
         assert face.quality.grade == (4 if wish.quality else 0)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain import Began, Box, Ended, Face, Pose, QualityReport, Told
-from kiosk.settings import PresentationSettings
+from kiosk.settings import LivenessPolicy, LivenessSettings, PresentationSettings
+from kiosk.vision.live_sample import LiveSample, Wanted
+from kiosk.vision.liveness import LivenessJudge
 from kiosk.vision.presentation import Action, Drop, Keep, PresentationTracker, Send, Step
 
 FRAME = 1 / 15
@@ -23,6 +26,8 @@ FRAME_SIZE = (1280, 720)
 HERE = Box(500, 200, 160, 200)
 THERE = Box(900, 200, 150, 190)
 FAR = Box(100, 300, 40, 50)
+AHEAD = Pose(0, 0, 0)
+EYES_OPEN = {"eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1, "jawOpen": 0.0}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Sight:
     face: Face
     report: QualityReport
     person: bytes | None = None
+    live: float = 0.9
+    pose: Pose = AHEAD
 
     def graded(self, *, closely: bool) -> tuple[Face, QualityReport]:
         return self.face, self.report
@@ -41,6 +48,11 @@ class Sight:
 
     def glance(self) -> bytes | None:
         return self.person
+
+    def sample(self, at: float, face: Face, wanted: Wanted, known: bytes | None) -> LiveSample:
+        assert wanted.vote <= self.report.usable
+        seen = LiveSample(at, face.box, pose=self.pose, blendshapes=EYES_OPEN)
+        return seen._replace(live=self.live, fingerprint=str(at).encode()) if wanted.vote else seen
 
 
 def sighting(
@@ -52,11 +64,15 @@ def sighting(
     return Sight(Face(box=box, score=0.9, points=(a, b, c, d, e)), report, person)
 
 
+def judges(policy: LivenessPolicy) -> Callable[[], LivenessJudge | None]:
+    return lambda: None if policy == "off" else LivenessJudge(LivenessSettings(votes=5, within=1.0, task_within=1.0), policy, 7)
+
+
 class Stage:
     """Plays frames at 15 a second and remembers what came of them."""
 
-    def __init__(self, first: int = 1, **settings: object) -> None:
-        self.tracker = PresentationTracker(PresentationSettings.model_validate(settings), first)
+    def __init__(self, first: int = 1, policy: LivenessPolicy = "off", **settings: object) -> None:
+        self.tracker = PresentationTracker(PresentationSettings.model_validate(settings), first, judges(policy))
         self.at = 100.0
         self.actions: list[Action] = []
         self.last = Step([], ())
@@ -297,7 +313,13 @@ def test_nothing_is_told_while_an_answer_is_awaited() -> None:
 
 
 spots = st.sampled_from([HERE, HERE.moved(30, 5), HERE.moved(90, 0), THERE, THERE.moved(-60, 0), FAR, Box(200, 50, 300, 380)])
-sightings = st.builds(sighting, spots, st.integers(0, 4), st.sampled_from(["blurred", "too_dark"]), st.floats(0, 100))
+looks = st.builds(sighting, spots, st.integers(0, 4), st.sampled_from(["blurred", "too_dark"]), st.floats(0, 100))
+sightings = st.builds(
+    lambda look, live, pose: replace(look, live=live, pose=pose),
+    looks,
+    st.sampled_from([0.9, 0.9, 0.4, 0.05]),
+    st.sampled_from([AHEAD, AHEAD, Pose(30, 0, 0)]),
+)
 moments = st.tuples(
     st.sampled_from([0.03, FRAME, FRAME, FRAME, 0.3, 0.59, 0.61, 2.0]),
     st.lists(sightings, max_size=3),
@@ -305,11 +327,59 @@ moments = st.tuples(
 )
 
 
+def test_nothing_is_sent_before_the_votes_are_in() -> None:
+    stage = Stage(policy="passive", settle=0.0, good_enough=1)
+    stage.show(sighting(), frames=4)
+    assert sends(stage.actions) == []
+    stage.show(sighting(), frames=2)
+    (send,) = sends(stage.actions)
+    assert (send.liveness.state, send.liveness.score, send.attempt) == ("live", 90, 1)
+
+
+def test_unusable_pictures_do_not_vote_and_start_no_clock() -> None:
+    stage = Stage(policy="passive")
+    stage.show(sighting(grade=0), frames=60)
+    stage.show(sighting(), frames=8)
+    (send,) = sends(stage.actions)
+    assert send.liveness.state == "live"
+
+
+def test_an_attack_of_which_no_picture_was_sent_is_told_in_the_end() -> None:
+    stage = Stage(policy="passive", settle=5.0)
+    stage.show(replace(sighting(), live=0.05), frames=8)
+    stage.show(frames=15)
+    ended = stage.actions[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.shots, ended.liveness.state, ended.liveness.score) == (0, "attack", 5)
+
+
+def test_whoever_was_let_in_a_moment_ago_is_not_asked_to_move() -> None:
+    someone = np.full(128, 128**-0.5, "<f4").tobytes()
+    stage = Stage(policy="challenge", cool_down=2.0)
+    here = replace(sighting(person=someone), live=0.9)
+    stage.tracker._resting.append((stage.at + 2.0, someone))
+    stage.show(here, frames=20)
+    assert not [slug for slug in told(stage.actions) if slug.startswith("challenge")]
+    stage.show(here, frames=20)
+    assert "challenge_look_ahead" in told(stage.actions)
+
+
+def test_two_people_in_view_end_a_challenge() -> None:
+    stage = Stage(policy="challenge")
+    stage.show(sighting(), frames=4)
+    stage.show(sighting(), sighting(THERE), frames=12)
+    stage.show(sighting(), frames=6)
+    (send,) = sends(stage.actions)
+    assert (send.liveness.state, send.liveness.cause) == ("doubt", "track_broken")
+
+
 class Witness:
     """Holds every step to what must be true whatever happens before the camera."""
 
-    def __init__(self, settings: PresentationSettings, first: int) -> None:
+    def __init__(self, settings: PresentationSettings, first: int, policy: LivenessPolicy) -> None:
         self.settings = settings
+        self.policy = policy
+        self.worst: dict[int, str] = {}
         self.newest = first - 1
         self.alive: set[int] = set()
         self.kept: set[int] = set()
@@ -347,6 +417,9 @@ class Witness:
         assert send.presentation in present
         assert not crowded
         assert send.report.usable
+        assert (send.liveness.state == "unchecked") == (self.policy == "off")
+        assert self.worst.get(send.presentation, "live") in ("live", send.liveness.state), "it never gets better"
+        self.worst[send.presentation] = send.liveness.state
         assert send.presentation not in self.out | self.closed
         self.kept.remove(send.presentation)
         self.out.add(send.presentation)
@@ -368,6 +441,7 @@ class Witness:
     st.integers(1, 4),
     st.sampled_from([0.0, 0.2]),
     st.integers(1, 1000),
+    st.sampled_from(["off", "off", "passive", "passive+challenge", "challenge"]),
 )
 def test_whatever_happens_the_rules_hold(
     script: list[tuple[float, list[Sight], str]],
@@ -375,9 +449,10 @@ def test_whatever_happens_the_rules_hold(
     attempts: int,
     settle: float,
     first: int,
+    policy: LivenessPolicy,
 ) -> None:
     settings = PresentationSettings(several=several, attempts=attempts, settle=settle, retry_after=0.2)
-    tracker, witness = PresentationTracker(settings, first), Witness(settings, first)
+    tracker, witness = PresentationTracker(settings, first, judges(policy)), Witness(settings, first, policy)
     at, chance = 0.0, random.Random(first)
     for passed, faces, answer in script:
         at += passed

@@ -149,6 +149,7 @@ TOUR: list[tuple[str, Values, Check]] = [
         lambda r: (r.Score, r.FaceModelVersion) == (100, "3.0"),
     ),
     ("CompareMaskFace", {"ImageA": base64_of("ann#"), "UrlB": f"{HERE}/ann"}, lambda r: r.Score == 100),
+    ("DetectLiveFaceAccurate", {"Image": ANN, "FaceModelVersion": "3.0"}, lambda r: (r.Score, r.FaceModelVersion) == (97, "3.0")),
     ("DetectFaceSimilarity", {"ImageA": ANN, "ImageB": LIKE_ANN}, lambda r: 80 < r.Score < 100),
     (
         "DetectFace",
@@ -174,7 +175,7 @@ TOUR: list[tuple[str, Values, Check]] = [
     ("DeleteGroup", {"GroupId": "staff"}, lambda r: bool(r.RequestId)),
 ]  # fmt: skip
 ERRORS: list[tuple[str, Values, str]] = [
-    ("DetectLiveFaceAccurate", {"Image": ANN}, "ResourceUnavailable.NotReady"),
+    ("DetectLiveFaceAccurate", {"Image": base64_of()}, "InvalidParameterValue.NoFaceInPhoto"),
     ("GetPersonBaseInfo", {"PersonId": "ann"}, "InvalidParameterValue.PersonIdNotExist"),
     ("DeletePerson", {"PersonId": "ann"}, "ResourceNotFound.ErrorPersonNotExisted"),
     ("SearchFaces", {"GroupIds": ["staff"], "Image": ANN}, "InvalidParameterValue.GroupIdNotExist"),

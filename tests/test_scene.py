@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from kiosk.capture import cutout, motion, script
 from kiosk.capture.frame import Image
@@ -67,6 +68,20 @@ class TestScript:
         gaps = [later.at - earlier.ends for earlier, later in itertools.pairwise(DEMO.acts)]
         gaps.append(DEMO.seconds - DEMO.acts[-1].ends + DEMO.acts[0].at)
         assert min(gaps) >= 0.9 - 1e-9
+
+    def test_every_scene_of_the_package_is_one(self) -> None:
+        for name in script.PACKAGED:
+            assert script.load(name).enrolled
+
+    def test_what_somebody_shows_hides_their_face_and_nothing_else(self) -> None:
+        attack = script.load("attack")
+        act = next(act for act in attack.acts if act.shows)
+        alone = structs.replace(act, shows=None)
+        with_it, without = (Stage(structs.replace(attack, acts=(one,)), 640, 360).render(act.at + 1.8, 1) for one in (act, alone))
+        changed = np.abs(with_it.astype(np.int16) - without).max(axis=2) > 20
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        assert 0.3 * 360 < rows[-1] - rows[0] < 0.75 * 360
+        assert 0.15 * 640 < columns[-1] - columns[0] < 0.35 * 640
 
     def test_strangers_are_not_enrolled(self) -> None:
         for act in DEMO.acts:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from kiosk.domain import Began, Box, Ended, Face, QualityReport
 from kiosk.settings import PresentationSettings
 from kiosk.vision.appearance import COMPARED_EVERY, COMPARED_EVERY_IN_FLIGHT
+from kiosk.vision.live_sample import LiveSample, Wanted
 from kiosk.vision.presentation import Keep, PresentationTracker, Send, Step
 from kiosk.vision.tracking import SAME_FROM, Trail, cosine, follow
 
@@ -71,6 +72,9 @@ class Sight:
 
     def glance(self) -> bytes:
         return direction(1000 * (TURNED if self.turned else self.person) + self.mood, 0)
+
+    def sample(self, at: float, face: Face, wanted: Wanted, known: bytes | None) -> LiveSample:
+        raise AssertionError("nobody asks whether these people are alive")
 
 
 def at_place(x: float) -> Box:

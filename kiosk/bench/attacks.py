@@ -6,18 +6,22 @@ Each function takes a photo of a person and gives the frames a camera might see 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.capture import held
+from kiosk.capture.script import assets
 from kiosk.domain import Box
 from kiosk.vision.pixels import Image, cut
 
 FRAME = (1280, 720)
 FACE = 0.3
 """Height of the face as a share of the frame's."""
+HOLDER = "P005"
 _BACKDROP = (118, 124, 128)
 """A grey wall, lit from above."""
 
@@ -54,6 +58,16 @@ def tablet_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[
     yield from _held(_screen(photo, face, 0.9, dice), face, dice, frames, tilt=0.06, emits=True)
 
 
+def print_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The flat sheet before somebody's own face: the network goes by what surrounds a face, too."""
+    yield from _held(_paper(photo, face), face, dice, frames, tilt=0.06, backdrop=_holder())
+
+
+def phone_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+    """The telephone likewise."""
+    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, tilt=0.06, emits=True, backdrop=_holder())
+
+
 def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
     """A printed head cut out along its outline, before the backdrop."""
     sheet, alpha = _paper(photo, face, rim=0.0)
@@ -66,7 +80,8 @@ def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]
 def static_loop(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
     """One picture fed in again and again in the camera's place."""
     still = next(live(photo, face, dice, 1))
-    for _ in range(frames):
+    # Longer than the others: what takes two seconds to be seen is never alive before.
+    for _ in range(4 * frames):
         yield still.copy()
 
 
@@ -77,19 +92,16 @@ SPECIES: Mapping[str, Species] = {
     "print bent": print_bent,
     "phone replay": phone_replay,
     "tablet replay": tablet_replay,
+    "print held by somebody": print_in_hand,
+    "phone held by somebody": phone_in_hand,
     "cut-out": cut_out,
     "static picture on loop": static_loop,
 }
 
 
-def _paper(photo: Image, face: Box, rim: float = 0.05) -> tuple[Floats, Floats]:
-    """What a printer makes of it: fewer tones, ink that spreads, paper that is not quite white."""
-    picture = _portrait(photo, face, 0.7)
-    inked = cv2.GaussianBlur(picture, (0, 0), picture.shape[1] / 500)
-    toned = 255 * np.clip(inked / 255, 0, 1) ** 1.1 * 0.82 + 24
-    border = round(rim * picture.shape[1])
-    sheet = cv2.copyMakeBorder(toned, border, border, border, border, cv2.BORDER_CONSTANT, value=(228.0, 232.0, 232.0))
-    return np.asarray(sheet), np.ones((*sheet.shape[:2], 1))
+def _paper(photo: Image, face: Box, rim: float = held.RIM) -> tuple[Floats, Floats]:
+    sheet = held.printed(_portrait(photo, face, 0.7), rim)
+    return sheet, np.ones((*sheet.shape[:2], 1))
 
 
 def _bent(sheet: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
@@ -105,19 +117,8 @@ def _bent(sheet: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
 
 
 def _screen(photo: Image, face: Box, surroundings: float, dice: Dice) -> tuple[Floats, Floats]:
-    picture = _portrait(photo, face, surroundings)
-    height, width = picture.shape[:2]
-    shown = 255 * np.clip(picture / 255, 0, 1) ** 1.15 * (0.95, 0.9, 0.86)
-    down, across = np.mgrid[:height, :width]
-    period, turn = dice.uniform(6, 14) * width / 400, dice.uniform(0.05, 0.4)
-    beat = np.sin(2 * np.pi * (across * np.cos(turn) + down * np.sin(turn)) / period)
-    beat += 0.6 * np.sin(2 * np.pi * (down * np.cos(turn) - across * np.sin(turn)) / (1.3 * period))
-    shown *= 1 + 0.05 * beat[..., None] * (1.0, 0.8, 1.2)
-    spot = np.hypot((across / width - dice.uniform(0.1, 0.9)), (down / height - dice.uniform(0.0, 0.4)))
-    shown += 70 * np.exp(-((spot / 0.18) ** 2))[..., None]
-    border = round(0.04 * width)
-    framed = cv2.copyMakeBorder(shown, border, border, border, border, cv2.BORDER_CONSTANT, value=(18.0, 18.0, 18.0))
-    return np.asarray(framed), np.ones((*framed.shape[:2], 1))
+    framed = held.on_screen(_portrait(photo, face, surroundings), dice)
+    return framed, np.ones((*framed.shape[:2], 1))
 
 
 def _portrait(photo: Image, face: Box, surroundings: float) -> Floats:
@@ -129,15 +130,22 @@ def _portrait(photo: Image, face: Box, surroundings: float) -> Floats:
 
 
 def _held(
-    sheet: tuple[Floats, Floats], face: Box, dice: Dice, frames: int, *, tilt: float, emits: bool = False
+    sheet: tuple[Floats, Floats],
+    face: Box,
+    dice: Dice,
+    frames: int,
+    *,
+    tilt: float,
+    emits: bool = False,
+    backdrop: Floats | None = None,
 ) -> Iterator[Image]:
-    """The sheet before the backdrop, in a hand that is never quite still."""
+    """The sheet before the backdrop, by default a grey wall, in a hand that is never quite still."""
     picture, alpha = sheet
     height, width = picture.shape[:2]
     scale = FACE * FRAME[1] / (face.height * min(1.0, 400 / face.width))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     turn = dice.uniform(-tilt, tilt, 2)
-    backdrop = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP)
+    behind = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP) if backdrop is None else backdrop
     light = 1.0 if emits else dice.uniform(0.85, 1.05)
     for number, shift in enumerate(_wobble(dice, frames)):
         sway = turn + 0.02 * np.sin(number / 3 + np.array([0, 1.5]))
@@ -146,7 +154,18 @@ def _held(
         matrix = cv2.getPerspectiveTransform(corners, placed.astype(np.float32))
         warped = cv2.warpPerspective(picture.astype(np.float32), matrix, FRAME, flags=cv2.INTER_AREA)
         share = cv2.warpPerspective(alpha.astype(np.float32), matrix, FRAME)[..., None]
-        yield _seen(backdrop * (1 - share) + light * warped * share, dice)
+        yield _seen(behind * (1 - share) + light * warped * share, dice)
+
+
+@cache
+def _holder() -> Floats:
+    """Somebody who holds it: their own face is behind the middle of the frame."""
+    photo = np.asarray(cv2.imread(str(assets(HOLDER) / "studio_portrait.jpg")), np.uint8)
+    side = photo.shape[0]
+    factor = FACE * FRAME[1] / (held.FACE * side)
+    x, y = (factor * share * side for share in held.CENTRE)
+    matrix = np.array([[factor, 0, FRAME[0] / 2 - x], [0, factor, FRAME[1] / 2 - y]])
+    return _warp(photo, matrix, FRAME, cv2.BORDER_REPLICATE)
 
 
 def _warp(photo: Image, matrix: Floats, size: tuple[int, int], border: int) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.capture.frame import Image
+from kiosk.capture.held import hold_up
 from kiosk.capture.script import Act, assets
 from kiosk.errors import CameraError
 
@@ -64,7 +65,11 @@ def cut_out(act: Act, person: str, height: int) -> CutOut:
     sprite = _cut(_picture(person, act.view, scale))
     if act.view == "profile":
         sprite = _longer(sprite)
-    return CutOut(face, _pyramid(_affected(sprite, act, face * scale), scale, face * scale, height))
+    sprite = _affected(sprite, act, face * scale)
+    middle = _middle(sprite, face * scale)
+    if act.shows is not None and person == act.person:
+        sprite, middle = hold_up(sprite, act, middle, face * scale)
+    return CutOut(face, _pyramid(sprite, scale, middle, height))
 
 
 def _picture(person: str, view: str, scale: float) -> Image:
@@ -179,10 +184,15 @@ def _affected(sprite: Image, act: Act, face: float) -> Image:
     return sprite
 
 
-def _pyramid(sprite: Image, scale: float, face: float, height: int) -> tuple[Level, ...]:
-    """`face`: its height in the sprite; `height`: the frame's."""
+def _middle(sprite: Image, face: float) -> tuple[float, float]:
+    """Of the face, which is `face` pixels high."""
     covered = np.flatnonzero(sprite[..., 3].min(axis=1) < 128)
-    x, y = sprite.shape[1] / 2, covered[0] + _HAIR * face
+    return sprite.shape[1] / 2, covered[0] + _HAIR * face
+
+
+def _pyramid(sprite: Image, scale: float, middle: tuple[float, float], height: int) -> tuple[Level, ...]:
+    """`middle`: of the face in the sprite; `height`: the frame's."""
+    x, y = middle
     levels = []
     for _ in range(_LEVELS):
         # Drawn at half size or larger: what lies lower is never inside the frame.

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from kiosk.errors import CameraError
 from kiosk.slugs import TABLE
 
-PACKAGED = ("demo",)
+PACKAGED = ("demo", "attack")
 
 Person = Annotated[str, Meta(pattern=r"^P\d{3}$")]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -33,6 +33,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     `x`: where the person stands, from the left. `beside`: who comes along (`with` in the file).
     `view`: `profile` shows the head from the side. `move`: `approach` comes through the door, stands and
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
+    `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
     `expect`: `grant:PERSON` or `deny:SLUG`.
     """
@@ -48,6 +49,8 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     view: Literal["front", "profile"] = "front"
     move: Literal["approach", "across"] = "approach"
     leave: Literal["past", "back"] = "past"
+    shows: Person | None = None
+    on: Literal["paper", "phone"] = "paper"
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
 
@@ -92,7 +95,7 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(name_or_path: str) -> Scene:
-    """Reads `demo`, or a TOML file.
+    """Reads one of `PACKAGED`, or a TOML file.
 
     Raises CameraError: `camera_missing` where there is no such file, `source_invalid` for a mistake in it;
     the detail names the key and says what would be right.
@@ -137,7 +140,8 @@ def _text(name_or_path: str) -> str:
         return Path(name_or_path).expanduser().read_text(encoding="utf-8")
     except OSError as error:
         raise CameraError(
-            "camera_missing", f"scene {name_or_path}: {error.strerror}; write scene:demo or scene: and the path of a TOML file"
+            "camera_missing",
+            f"scene {name_or_path}: {error.strerror}; write scene:demo, scene:attack or the path of a TOML file",
         ) from error
 
 

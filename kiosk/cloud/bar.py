@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kiosk.access.alive import ALIVE
 from kiosk.errors import ConfigurationError
 from kiosk.recognition.tencent.thresholds import FalseMatchRate, RawScore, Wanted, least_score
 from kiosk.settings import Settings
-
-ALIVE = 40.0
-"""The score of DetectLiveFaceAccurate that the vendor recommends."""
 
 
 class Bar(NamedTuple):

@@ -45,13 +45,13 @@ async def play(
     keep: Path | None,
     svg: Path | None,
     photos: Sequence[Path] = (),
-    engines: Mapping[str, str] | None = None,
+    portal: Mapping[str, str] | None = None,
 ) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start.
 
-    `engines`: the portal's recogniser, fallback and second_opinion, where they differ from the defaults.
+    `portal`: its recogniser, fallback, second_opinion and liveness, where they differ from the defaults.
     """
-    asked = {f"portals.door.{name}": engine for name, engine in (engines or {}).items()}
+    asked = {f"portals.door.{name}": value for name, value in (portal or {}).items()}
     asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
     read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
     logs.configure(read.log)

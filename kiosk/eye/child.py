@@ -20,7 +20,7 @@ from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
 from kiosk.eye.glancing import glance
 from kiosk.eye.opening import open_confined
-from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
+from kiosk.settings import CameraSettings, EyeSettings, LivenessSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
 from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
@@ -72,6 +72,8 @@ class _Watcher:
             Path(orders.models_dir),
             embed=orders.embed,
             first_presentation=orders.first_presentation,
+            policy=orders.liveness_policy,
+            liveness=LivenessSettings.model_validate(orders.liveness),
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
         self._slot = NewestSlot()

@@ -18,15 +18,16 @@ from kiosk.errors import CameraError, ConfigurationError, KioskError, PhotoRejec
 from kiosk.eye import messages
 from kiosk.eye.pool import PhotoPool
 from kiosk.eye.process import EyeProcess
+from kiosk.look.gauges import assessed
 from kiosk.look.photos import read_photo, shown
 from kiosk.ports import AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import CAMERA_SCHEMES, CameraSettings, QualitySettings, Settings
 
-WISH = Wish(embed="none", mask=True, closely=True)
+WISH = Wish(embed="none", mask=True, live=True, closely=True)
 """What is asked about every picture."""
 TURNING = msgspec.structs.replace(WISH, rotate=True)
 """Likewise of photos that are to be enrolled, which may lie on their side."""
-NO_LIVENESS = "not looked for"
+NO_LIVENESS = "not assessed"
 """What is said where there is no score."""
 WORKERS = 2
 """Eyes that look at photos side by side; each takes a core and some 300 MB."""
@@ -57,9 +58,9 @@ def advice(seen: AnalysedFace) -> str:
     return seen.quality.defects[0] if seen.quality.defects else "good"
 
 
-def liveness(seen: AnalysedFace) -> float | None:  # noqa: ARG001 (the one place that says it)
-    """0–100, or None: see NO_LIVENESS."""
-    return None
+def liveness(seen: AnalysedFace) -> float | None:
+    """0–100, of this picture alone; or None: see NO_LIVENESS."""
+    return assessed(seen.live)
 
 
 def camera_of(settings: Settings, named: str | None) -> tuple[str, CameraSettings] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from kiosk.configuration import secret
-from kiosk.domain import Probe
+from kiosk.domain import Inconclusive, Probe
 from kiosk.errors import ConfigurationError
+from kiosk.recognition.live_vote import LiveVote
 from kiosk.recognition.strategy import DEVICE, Engine, Plan, Strategy
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 
 TencentSettings = TencentIaiSettings | TencentLegacySettings
+Vote = Callable[[Probe, float], Awaitable[float | Inconclusive | None]]
+"""Of a probe, and until when: see LiveVote.ask."""
 DEVICE_SECONDS = 1.0
 """What a search of the largest gallery may take on the smallest box, with much to spare."""
 
@@ -44,6 +47,7 @@ class Engines:
         }
         self._engines = {name: build() for name, build in builders.items() if name in settings.engines}
         self._device = open_device(settings) if reads_gallery(settings) else None
+        self._vote = live_vote(settings, watch) if settings.asks_live_vote else None
         if self._device is not None and DEVICE in settings.engines:
             self._engines[DEVICE] = Engine(self._device, DEVICE_SECONDS, cloud=False)
 
@@ -57,10 +61,21 @@ class Engines:
             lambda probe: self._may_leave(probe, portal_allows=portal.cloud_consent),
         )
 
+    def vote(self, portal: PortalSettings) -> Vote | None:
+        """The cloud's vote on a probe's liveness, where the portal wants one."""
+        vote = self._vote
+        if vote is None or portal.liveness == "off":
+            return None
+
+        def may_leave(probe: Probe) -> bool:
+            return self._may_leave(probe, portal_allows=portal.cloud_consent)
+
+        return lambda probe, deadline: vote.ask(probe, may_leave, deadline)
+
     @property
     def seconds(self) -> float:
-        """What one probe's answer may take at most."""
-        return max(engine.seconds for engine in self._engines.values())
+        """What one probe's answer may take at most, with the vote before it."""
+        return max(engine.seconds for engine in self._engines.values()) + (self._vote.seconds if self._vote else 0.0)
 
     @property
     def needs_embeddings(self) -> bool:
@@ -69,7 +84,8 @@ class Engines:
 
     async def warm(self) -> None:
         """Opens what is slow to open. Faults are left for the first call to meet."""
-        await asyncio.gather(*(engine.recogniser.warm() for engine in self._engines.values()))
+        voting = [self._vote.warm()] if self._vote else []
+        await asyncio.gather(*(engine.recogniser.warm() for engine in self._engines.values()), *voting)
 
     async def follow(self) -> None:
         """Until cancelled, or at once where no gallery is read: see OnDeviceRecogniser.follow."""
@@ -79,6 +95,8 @@ class Engines:
     async def close(self) -> None:
         for engine in self._engines.values():
             await engine.recogniser.close()
+        if self._vote is not None:
+            await self._vote.close()
         if self._device is not None and DEVICE not in self._engines:
             await self._device.close()
 
@@ -114,6 +132,13 @@ def iai_recogniser(settings: Settings, watch: Watch) -> IaiRecogniser:
     section = settings.tencent_iai
     caller = caller_of(section, watch)
     return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section)
+
+
+def live_vote(settings: Settings, watch: Watch) -> LiveVote:
+    """Raises ConfigurationError as `credentials_of` does."""
+    section = settings.tencent_iai
+    caller = caller_of(section, watch)
+    return LiveVote(IaiClient(caller, account_of(section)), caller, section.deadline)
 
 
 def caller_of(section: TencentSettings, watch: Watch, transport: Callable[[str], Transport] | None = None) -> Caller:

@@ -21,10 +21,11 @@ from kiosk.access import alive
 from kiosk.access.facts import Facts, LocalTime, PortalFacts, Subject
 from kiosk.access.policy import Policy
 from kiosk.access.portal import Decided, Present
-from kiosk.domain import Began, Ended, Match, NonMatch, Shot, Told
+from kiosk.domain import Began, Ended, Inconclusive, Match, NonMatch, Shot, Told
 from kiosk.errors import JournalError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
+from kiosk.recognition.build import Vote
 from kiosk.recognition.strategy import Answer, Opinion, Strategy
 from kiosk.service.door import Door, Settled
 from kiosk.service.rulebook import Rulebook
@@ -51,7 +52,7 @@ class Visit:
 
 
 class Attendant:
-    """One per camera and its portal. Event loop only; `hear` never blocks."""
+    """One per camera and its portal. Event loop only; `hear` never blocks. `vote`: the cloud's on liveness, where it has one."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Attendant:
         rulebook: Rulebook,
         door: Door,
         tally: Tally,
+        vote: Vote | None = None,
     ) -> None:
         self._name = name
         self._settings = settings
@@ -68,6 +70,7 @@ class Attendant:
         self._rulebook = rulebook
         self._door = door
         self._tally = tally
+        self._vote = vote
         self._tasks: asyncio.TaskGroup | None = None
         self._visits: dict[int, Visit] = {}
         self._faces = 0
@@ -141,7 +144,8 @@ class Attendant:
 
     async def _recognise(self, visit: Visit, shot: Shot) -> None:
         expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        refused = alive.refusal(self._settings.liveness, shot.liveness)
+        vote = await self._voted(shot, expires_at)
+        refused = alive.refusal(self._settings.liveness, shot.liveness, vote)
         visit.answer = answer = Answer(refused) if refused else await self._answer(shot, expires_at)
         facts = Facts(
             portal=PortalFacts(self._name),
@@ -156,7 +160,18 @@ class Attendant:
         )
         policy = self._rulebook.policy
         decision = policy.decide(facts, expires_at)
-        self._door.post(Decided(time.monotonic(), visit.presentation, decision), _evidence(answer, shot, policy), shot.usable_at)
+        evidence = _evidence(answer, shot, policy, vote)
+        self._door.post(Decided(time.monotonic(), visit.presentation, decision), evidence, shot.usable_at)
+
+    async def _voted(self, shot: Shot, deadline: float) -> float | Inconclusive | None:
+        """The cloud's word on liveness; None where it is not asked."""
+        if self._vote is None or not alive.wants_vote(self._settings.liveness, shot.liveness):
+            return None
+        self._tally.heartbeat.pending("recognition", time.monotonic())
+        try:
+            return await self._vote(shot.probe, deadline)
+        finally:
+            self._tally.heartbeat.completed("recognition")
 
     async def _answer(self, shot: Shot, expires_at: float) -> Answer:
         now = time.monotonic()
@@ -193,8 +208,9 @@ class Attendant:
 
     async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
         """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
-        reason = _main_defect(ended.defects)
-        await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames})
+        reason = (objection := alive.objection(ended.liveness)) or _main_defect(ended.defects)
+        why = {"liveness": msgspec.structs.asdict(ended.liveness)} if objection else {}
+        await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames, **why})
         self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
 
     def _record_sight(self, kind: str, body: Mapping[str, object]) -> None:
@@ -245,7 +261,7 @@ def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
     }
 
 
-def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
+def _evidence(answer: Answer, shot: Shot, policy: Policy, vote: float | Inconclusive | None) -> dict[str, object]:
     """What the journal keeps of a decision: everything it rested on but the picture."""
     verdict = answer.verdict
     evidence: dict[str, object] = {
@@ -258,6 +274,8 @@ def _evidence(answer: Answer, shot: Shot, policy: Policy) -> dict[str, object]:
     }
     if shot.liveness.state != "unchecked":
         evidence["liveness"] = msgspec.structs.asdict(shot.liveness)
+    if vote is not None:
+        evidence["liveness_vote"] = vote.cause if isinstance(vote, Inconclusive) else round(vote, 2)
     if isinstance(verdict, Match | NonMatch):
         evidence["score"] = round(verdict.score, 2)
     if isinstance(verdict, Match):

@@ -116,7 +116,9 @@ class Daemon:
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(name, settings, engines.strategy(settings), self.rulebook, door, self._tally)
+        attendant = Attendant(
+            name, settings, engines.strategy(settings), self.rulebook, door, self._tally, engines.vote(settings)
+        )
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings, attendant, embed=engines.needs_embeddings)
@@ -132,8 +134,7 @@ class Daemon:
             eye=settings.eye.model_dump(mode="json"),
             models_dir=str(settings.site.models_dir),
             picture_every=PICTURE_EVERY if settings.web.page else None,
-            # A challenge holds the person's identity by embeddings.
-            embed=embed or "challenge" in portal.liveness,
+            embed=embed,
             liveness=settings.liveness.model_dump(mode="json"),
             liveness_policy=portal.liveness,
         )

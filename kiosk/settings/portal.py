@@ -51,10 +51,10 @@ class PortalSettings(Section):
     """Seconds for which a credential claims a person, and for which a second factor or person is waited for."""
     cloud_consent: bool = False
     """Whether pictures of people about whom the gallery says nothing may be sent to the cloud. Of others the gallery decides."""
-    liveness: LivenessPolicy = "off"
+    liveness: LivenessPolicy = "passive"
     """`passive`: by looking only; `passive+challenge`: asks for movements where looking leaves doubt; `challenge`: always.
 
-    The eye of this version does not judge yet: anything but `off` lets nobody in.
+    Looking sees most prints and screens, not a print cut out along the face: only `challenge` asks for what that cannot do.
     """
     verdict_ttl: PositiveSeconds = 1.5
     """Seconds after which a verdict is too late to open anything."""

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         return frozenset(name for portal in self.portals.values() for name in portal.engines)
 
     @property
+    def asks_live_vote(self) -> bool:
+        """Whether the cloud is asked about liveness at some portal."""
+        return self.liveness.cloud and any(portal.liveness != "off" for portal in self.portals.values())
+
+    @property
     def gallery_path(self) -> Path:
         return self.on_device.gallery or self.site.state_dir / "gallery.sqlite"
 

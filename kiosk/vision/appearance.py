@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kiosk.domain import Began, Embedding, Ended, Face, QualityReport, Told
+from kiosk.domain import UNCHECKED, Began, Embedding, Ended, Face, Liveness, QualityReport, Told
 from kiosk.settings import PresentationSettings
 from kiosk.slugs import ADVICE
+from kiosk.vision.live_sample import LiveSample, Wanted
+from kiosk.vision.liveness import LivenessJudge
 from kiosk.vision.quality import worth
 from kiosk.vision.tracking import Trail
 
@@ -28,6 +30,8 @@ COMPARED_EVERY = 1.0
 """Seconds after which a face that never left its place is compared with its reference all the same."""
 COMPARED_EVERY_IN_FLIGHT = 0.25
 """Likewise while an answer is awaited, which may open the door for whoever is there then."""
+FRESH_FOR = 0.5
+"""Seconds after which a picture is too old to be sent, where liveness was still to be told: a verdict on it would come late."""
 
 
 class Seen(NamedTuple):
@@ -52,6 +56,7 @@ class Send(NamedTuple):
     report: QualityReport
     attempt: int
     usable_at: float
+    liveness: Liveness = UNCHECKED
 
 
 class Drop(NamedTuple):
@@ -64,14 +69,20 @@ Action = Began | Told | Keep | Send | Drop | Ended
 
 
 class Appearance:
-    """What one presentation has come to. `trail`: where its face is, and what it is known by."""
+    """What one presentation has come to. `trail`: where its face is, and what it is known by.
 
-    def __init__(self, number: int, trail: Trail, settings: PresentationSettings) -> None:
+    With a `judge`, nothing is sent while it does not know whether the person is alive.
+    """
+
+    def __init__(self, number: int, trail: Trail, settings: PresentationSettings, judge: LivenessJudge | None = None) -> None:
         self.number = number
         self.trail = trail
         self.last: Seen
         self.looked_at = trail.seen_at
         """When its report was last a fresh one."""
+        self.origin: Embedding | None = None
+        """Of the first picture kept, where there is a judge: one person must be seen from there to the end."""
+        self._judge = judge
         self._began_at = trail.seen_at
         self._settings = settings
         self._frames = 0
@@ -81,6 +92,7 @@ class Appearance:
         self._advice = _Advice()
         self._steady = 0
         self._kept: QualityReport | None = None
+        self._kept_at = self._began_at
         self._collecting_since = self._began_at
         self._in_vain_since = math.inf
         self._shots = 0
@@ -106,9 +118,28 @@ class Appearance:
         """Whether it would keep or send a picture now, were it eligible."""
         if not self.asks or at < self._may_send_from:
             return False
-        better = self._betters(report)
+        better = self._betters(at, report)
         since = self._collecting_since if self._kept else at
         return better or (self._kept is not None and self._ready(at, self._kept, since, self._steady + 1))
+
+    @property
+    def liveness(self) -> Liveness:
+        return UNCHECKED if self._judge is None else self._judge.state()
+
+    def wanted(self, at: float, report: QualityReport | None) -> Wanted | None:
+        """What this frame should tell about the person being alive; None where nothing."""
+        judge = self._judge
+        if judge is None or not self.asks:
+            return None
+        usable = report is not None and report.usable
+        # Whoever was let in a moment ago is asked for nothing: with a picture kept, that is known not to be so.
+        waits = at < self._may_send_from or not usable or (judge.asks_at_once and self._kept is None)
+        return None if waits and not judge.begun else judge.wanted(at, usable=usable)
+
+    def witness(self, sample: LiveSample) -> None:
+        """What this frame told of it; before `look`."""
+        if self._judge is not None:
+            self._judge.look(sample)
 
     def look(self, at: float, face: Face, report: QualityReport | None, spare: QualityReport, eligible: bool) -> Iterator[Action]:
         """One frame with this face in it.
@@ -120,10 +151,16 @@ class Appearance:
             yield Began(self.number, at)
         self._frames += 1
         shown = report or (self.last.report if self._frames > 1 else spare)
-        if report is not None:
+        prompt = self._judge.prompt() if self._judge is not None and self._judge.begun and self.asks and eligible else None
+        if report is not None and (prompt is None or report.usable):
             self._count(at, report)
-            in_vain = face.pose is not None and not report.usable
+        if report is not None:
+            in_vain = prompt is None and face.pose is not None and not report.usable
             self._in_vain_since = min(self._in_vain_since, at) if in_vain else math.inf
+        if prompt is not None:
+            # Who does what a challenge asks for is not told to stop it, and has no defect.
+            yield from self._tell(at, self._advice.give(prompt))
+        elif report is not None:
             # While an answer is awaited or final, what the person reads is about that answer.
             yield from self._tell(at, self._advice.heed(at, report))
         elif self._frames == 1:
@@ -139,6 +176,8 @@ class Appearance:
     def adopt(self, at: float, embedding: Embedding, rest_until: float) -> None:
         """The face before the camera now is the person that the presentation is of; ask nothing before `rest_until`."""
         self.trail.reference, self.trail.compared_at = embedding, at
+        if self._judge is not None and self.origin is None:
+            self.origin = embedding
         self._may_send_from = max(self._may_send_from, rest_until)
 
     def answered(self, result: str, at: float) -> None:
@@ -159,6 +198,7 @@ class Appearance:
             shots=self._shots,
             defects=dict(self._defects),
             best=self._best,
+            liveness=self.liveness,
         )
 
     def _count(self, at: float, report: QualityReport) -> None:
@@ -169,18 +209,25 @@ class Appearance:
         if report.usable and self._usable_at is None:
             self._usable_at = at
 
-    def _betters(self, report: QualityReport | None) -> bool:
-        return report is not None and report.usable and (self._kept is None or worth(report) > worth(self._kept))
+    def _betters(self, at: float, report: QualityReport | None) -> bool:
+        if report is None or not report.usable:
+            return False
+        return self._kept is None or self._is_stale(at) or worth(report) > worth(self._kept)
+
+    def _is_stale(self, at: float) -> bool:
+        return self._judge is not None and at - self._kept_at > max(self._settings.settle, FRESH_FOR)
 
     def _ready(self, at: float, kept: QualityReport, since: float, steady: int) -> bool:
+        if self._judge is not None and (self.liveness.state == "unchecked" or self._is_stale(at)):
+            return False
         settled = kept.grade >= self._settings.good_enough or at - since >= self._settings.settle
         return settled and steady >= STEADY_FRAMES
 
     def _choose(self, at: float, report: QualityReport | None) -> Iterator[Action]:
-        if report is not None and self._betters(report):
+        if report is not None and self._betters(at, report):
             if self._kept is None:
                 self._collecting_since = at
-            self._kept = report
+            self._kept, self._kept_at = report, at
             yield Keep(self.number, self.last)
 
     def _send(self, at: float) -> Iterator[Action]:
@@ -191,7 +238,7 @@ class Appearance:
         self._in_flight = True
         self.trail.patience = COMPARED_EVERY_IN_FLIGHT
         self._kept = None
-        yield Send(self.number, kept, self._shots, self._usable_at)
+        yield Send(self.number, kept, self._shots, self._usable_at, self.liveness)
         # A picture was taken: that is said at once.
         yield from self._tell(at, self._advice.give("good"))
 

@@ -15,6 +15,7 @@ import msgspec
 from kiosk.domain import Face, QualityReport
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision import landmarks, models
+from kiosk.vision.antispoof import AntiSpoof
 from kiosk.vision.embedding import Embedder
 from kiosk.vision.finder import Finder
 from kiosk.vision.landmarks import Landmarker, Landmarks
@@ -57,9 +58,12 @@ class Networks(NamedTuple):
     landmarker: Landmarker
     embedder: Embedder | None
     masks: MaskClassifier | None
+    antispoof: AntiSpoof | None = None
 
 
-def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, embed: bool, mask: bool = False) -> Networks:
+def load(
+    models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, embed: bool, mask: bool = False, live: bool = False
+) -> Networks:
     """Loads the models side by side. Raises CameraError `model_missing`, `model_invalid` or `system_incomplete`."""
     cv2.setNumThreads(eye.threads)
     # Before the threads begin: where two of them make msgspec look at the same new types at once, it crashes.
@@ -68,12 +72,14 @@ def load(models_dir: Path, eye: EyeSettings, find_widths: tuple[int, ...], *, em
         landmarker = pool.submit(lambda: landmarks.load(models.path(models_dir, "landmarks"), eye.landmarker, eye.threads))
         embedder = pool.submit(lambda: Embedder(models.path(models_dir, "embedding"))) if embed else None
         masks = pool.submit(lambda: MaskClassifier(models.path(models_dir, "mask"))) if mask else None
+        antispoof = pool.submit(lambda: AntiSpoof(models.path(models_dir, "antispoof"), eye.threads)) if live else None
         finder = Finder(models.path(models_dir, "finder"), *find_widths)
         return Networks(
             finder=finder,
             landmarker=landmarker.result(),
             embedder=embedder.result() if embedder else None,
             masks=masks.result() if masks else None,
+            antispoof=antispoof.result() if antispoof else None,
         )
 
 

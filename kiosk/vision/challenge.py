@@ -16,6 +16,7 @@ from kiosk.vision.live_sample import LiveSample
 
 Progress = Literal["running", "passed", "failed"]
 
+TURNS: frozenset[Task] = frozenset({"turn_left", "turn_right"})
 FORWARD = "challenge_look_ahead"
 """What is told before each task: every one begins from a neutral face."""
 REACTION = 0.15
@@ -37,8 +38,15 @@ LEAST_OVERLAP = 0.2
 
 
 def order(settings: LivenessSettings, seed: int) -> tuple[Task, ...]:
-    """The tasks of one challenge, all different. `seed` must come from the system's source of chance."""
-    return tuple(random.Random(seed).sample(settings.tasks, settings.asked))  # noqa: S311 (the seed is what must be secret)
+    """The tasks of one challenge, all different, one of them a turn of the head. `seed` must come from the system's chance.
+
+    A print with holes for eyes and mouth blinks and nods as well as anybody, but shows no other side of a head.
+    """
+    chance = random.Random(seed)  # noqa: S311 (the seed is what must be secret)
+    while True:
+        tasks = tuple(chance.sample(settings.tasks, settings.asked))
+        if TURNS & set(tasks):
+            return tasks
 
 
 class Challenge:
@@ -131,13 +139,16 @@ class Challenge:
         self.progress, self.cause = "failed", cause
 
 
+def looks_ahead(pose: Pose) -> bool:
+    return abs(pose.yaw) <= LEVEL_YAW and abs(pose.pitch) <= LEVEL_PITCH
+
+
 def is_neutral(sample: LiveSample) -> bool:
     """Looking ahead, eyes open, mouth shut; False where that is not known."""
     pose, shapes = sample.pose, sample.blendshapes
     if pose is None or not shapes:
         return False
-    ahead = abs(pose.yaw) <= LEVEL_YAW and abs(pose.pitch) <= LEVEL_PITCH
-    return ahead and _shut_eyes(sample) <= OPEN_EYES and shapes.get("jawOpen", 1.0) <= SHUT_MOUTH
+    return looks_ahead(pose) and _shut_eyes(sample) <= OPEN_EYES and shapes.get("jawOpen", 1.0) <= SHUT_MOUTH
 
 
 def movements(sample: LiveSample, level: Pose) -> set[Task]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -9,13 +10,17 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
-from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
+from kiosk.settings import EyeSettings, LivenessPolicy, LivenessSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
+from kiosk.vision.challenge import looks_ahead
 from kiosk.vision.finder import SAME_OVERLAP, Finder
+from kiosk.vision.live_sample import LiveSample, Wanted
+from kiosk.vision.liveness import LivenessJudge
 from kiosk.vision.pixels import Image
 from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
 from kiosk.vision.probe import crop, encode, moved, upright
 from kiosk.vision.stillness import Stillness
+from kiosk.vision.tracking import cosine
 
 _WARM = 112
 """Pixels of the picture that warms the embedder up: what it takes."""
@@ -74,6 +79,18 @@ class _Sighting:
         with self._assessor.watch.stage("glance"):
             return embedder.glance(self._image, self.face)
 
+    def sample(self, at: float, face: Face, wanted: Wanted, known: Embedding | None) -> LiveSample:
+        if wanted.moves and face.pose is None:
+            face, _ = self._assessor.locate(self._image, face)
+        compares = known is not None and wanted.likeness and face.pose is not None and looks_ahead(face.pose)
+        embedding = self._embedding if compares else None
+        likeness = cosine(known, embedding) if known is not None and embedding is not None else None
+        antispoof = self._networks.antispoof
+        if antispoof is None or not wanted.vote:
+            return LiveSample(at, face.box, pose=face.pose, blendshapes=face.blendshapes, likeness=likeness)
+        with self._assessor.watch.stage("liveness"):
+            return antispoof.sample(self._image, face, at, likeness)
+
     @cached_property
     def _embedding(self) -> Embedding | None:
         embedder = self._networks.embedder
@@ -96,19 +113,23 @@ class Examiner:
         *,
         embed: bool,
         first_presentation: int,
+        policy: LivenessPolicy = "off",
+        liveness: LivenessSettings | None = None,
     ) -> None:
         """`embed`: whether probes carry an embedding. The embeddings that tell whether somebody
-        is still there never leave the eye.
+        is still there, or did what a challenge asked, never leave the eye.
 
         Raises CameraError `model_missing` or `model_invalid`.
         """
         self._camera = camera
         self._settings = presentation
-        self._compares = presentation.identity == "embedding"
-        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed or self._compares, mask=True)
+        # A challenge is of one person: that its place in the picture cannot tell.
+        self._compares = presentation.identity == "embedding" or policy in ("passive+challenge", "challenge")
+        self._networks = load(models_dir, eye, (eye.find_width,), embed=embed or self._compares, mask=True, live=policy != "off")
         self._embeds = embed
         self._assessor = Assessor(self._networks, quality)
-        self._tracker = PresentationTracker(presentation, first_presentation)
+        self._liveness, self._policy = liveness or LivenessSettings(), policy
+        self._tracker = PresentationTracker(presentation, first_presentation, self._judge)
         self._stillness = Stillness()
         self._kept: dict[int, _Kept] = {}
         if self._networks.embedder is not None:
@@ -194,11 +215,14 @@ class Examiner:
             upper=upper,
             masked=masked,
         )
-        return Shot(probe=probe, usable_at=send.usable_at, attempt=send.attempt)
+        return Shot(probe=probe, usable_at=send.usable_at, attempt=send.attempt, liveness=send.liveness)
+
+    def _judge(self) -> LivenessJudge | None:
+        return None if self._policy == "off" else LivenessJudge(self._liveness, self._policy, secrets.randbits(64))
 
     def _compared_by(self, kept: _Kept, *, masked: bool) -> tuple[bytes | None, bytes | None]:
         """Embedding, and that of the upper face where a mask is worn; nothing where nobody asked."""
-        watch, (finder, _, embedder, _) = self._assessor.watch, self._networks
+        watch, finder, embedder = self._assessor.watch, self._networks.finder, self._networks.embedder
         if embedder is None or not self._embeds:
             return None, None
         # As the probe shows it: the points found of a leaning head lean too little to align it by.

@@ -8,6 +8,14 @@ from typing import NamedTuple
 from kiosk.domain import Box, Pose
 
 
+class Wanted(NamedTuple):
+    """What a frame should tell. `vote`: the network's word and the fingerprint; `moves`: pose and blendshapes; `likeness`."""
+
+    vote: bool
+    moves: bool
+    likeness: bool
+
+
 class LiveSample(NamedTuple):
     """One look at one track. `at`: monotonic seconds of the frame.
 

@@ -5,20 +5,26 @@ What decides is decided once: the first frames vote, and waiting gives no second
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter, deque
 
 from kiosk.domain import Liveness
 from kiosk.settings import LivenessPolicy, LivenessSettings
 from kiosk.vision.challenge import Challenge, order
-from kiosk.vision.live_sample import LiveSample
+from kiosk.vision.live_sample import LiveSample, Wanted
 
 __all__ = ["LiveSample", "LivenessJudge"]
 
 SUSPECT = 0.5
 """A suspicion from here on counts as one; half of the votes make it an attack."""
-STILL_LOOKS = 3
-"""Samples with the very same pixels that make a picture static: the noise of a sensor never repeats."""
+COMPARED_EVERY = 0.3
+"""Seconds between two comparisons of faces during a challenge: each takes as long as ten votes."""
+STILL_FOR = 2.0
+"""Seconds without a picture that was not there before, to the bit, that make it static: the noise of a sensor never repeats.
+Encoders repeat a face that hardly moves, for tenths of a second. A repeated picture has no vote: a static one is never alive."""
+REMEMBERED = 600
+"""Pictures: half a minute of them."""
 
 
 class LivenessJudge:
@@ -31,22 +37,54 @@ class LivenessJudge:
         self._challenge = Challenge(settings, order(settings, seed))
         self._votes: deque[LiveSample] = deque(maxlen=settings.votes)
         self._first_at: float | None = None
-        self._last: LiveSample | None = None
-        self._same = 1
+        self._voted_at = self._compared_at = -math.inf
+        self._known: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._new_at = -math.inf
         self._frames = 0
         self._passive = Liveness(-1, "unchecked", "", 0)
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has seen anything yet: from the first sample on, time runs."""
+        return self._first_at is not None
+
+    @property
+    def asks_at_once(self) -> bool:
+        """Whether the first sample begins a challenge."""
+        return self._policy == "challenge"
+
+    def wanted(self, at: float, *, usable: bool) -> Wanted | None:
+        """What to look for in the frame of `at`; None where nothing. Only `usable` pictures vote: no others are ever sent.
+
+        A challenge wants every frame: a blink is short.
+        """
+        moves = self.prompt() is not None
+        wanted = Wanted(
+            vote=usable and self._passive.state != "attack" and at - self._voted_at >= self._settings.every,
+            moves=moves,
+            likeness=moves and at - self._compared_at >= COMPARED_EVERY,
+        )
+        return wanted if self._policy != "off" and (wanted.vote or moves) else None
+
     def look(self, sample: LiveSample) -> None:
         """One frame."""
+        if sample.fingerprint:
+            self._voted_at = sample.at
+        if sample.likeness is not None:
+            self._compared_at = sample.at
         if self._policy == "off" or self._passive.state == "attack":
             return
         if self._first_at is None:
             self._first_at = sample.at
         if self._challenges:
             self._challenge.look(sample)
-        if self._is_still(sample):
+        repeated = sample.fingerprint in self._known
+        if sample.fingerprint and not repeated:
+            self._known.append(sample.fingerprint)
+            self._new_at = sample.at
+        if repeated and sample.at - self._new_at >= STILL_FOR:
             self._passive = Liveness(0, "attack", "picture_static", self._frames)
-        elif sample.live >= 0:
+        elif sample.live >= 0 and not repeated:
             self._frames += 1
             self._votes.append(sample)
             self._vote()
@@ -77,12 +115,6 @@ class LivenessJudge:
         if self._policy == "challenge":
             return True
         return self._policy == "passive+challenge" and self._passive.state == "doubt"
-
-    def _is_still(self, sample: LiveSample) -> bool:
-        last, self._last = self._last, sample
-        same = last is not None and sample.fingerprint != b"" and sample.fingerprint == last.fingerprint
-        self._same = self._same + 1 if same else 1
-        return self._same >= STILL_LOOKS
 
     def _vote(self) -> None:
         if len(self._votes) < self._settings.votes:

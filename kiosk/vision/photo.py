@@ -15,6 +15,7 @@ from kiosk.errors import PhotoRejected
 from kiosk.ports import USUAL, AnalysedFace, AnalysedPhoto, Wish
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision import models
+from kiosk.vision.antispoof import UNTOLD, AntiSpoof
 from kiosk.vision.assessor import MOST_FACES, Assessed, Assessor, load, others
 from kiosk.vision.finder import turned
 from kiosk.vision.landmarks import Landmarks
@@ -55,7 +56,7 @@ class PhotoReader:
 
     def __init__(self, quality: QualitySettings, eye: EyeSettings, models_dir: Path) -> None:
         """Raises CameraError `model_missing` or `model_invalid`."""
-        self._models_dir = models_dir
+        self._models_dir, self._threads = models_dir, eye.threads
         self._networks = load(models_dir, eye, FIND_WIDTHS, embed=True, mask=False)
         self._assessor = Assessor(self._networks, quality, masks=lambda: self._masks)
 
@@ -66,7 +67,8 @@ class PhotoReader:
         that its faces stand upright, whether or not some were found as it was. `landmarks`: whatever the quality.
 
         Raises PhotoRejected: `image_format_unknown`, `image_too_large`, `image_too_small`, `image_decode_failed`;
-        CameraError `model_missing` or `model_invalid` at the first wish for masks and the first face that may wear one.
+        CameraError `model_missing` or `model_invalid` at the first wish for masks or liveness and the first face that may
+        wear a mask.
         """
         header = read_header(photo)
         return self.look(decode(photo, header), header.format, wish)
@@ -99,6 +101,7 @@ class PhotoReader:
             embedding=embedder.embed(image, face) if embeds else None,
             upper=embedder.embed_upper(image, face) if embeds and wish.upper else None,
             mask=self._masks.worn(image, face.box) if wish.mask else UNKNOWN,
+            live=self._live(image, face) if wish.live else UNTOLD,
             landmarks=_points(found) if wish.landmarks and number < MOST_LANDMARKS else None,
         )
 
@@ -106,6 +109,14 @@ class PhotoReader:
     def _masks(self) -> MaskClassifier:
         """Loaded at the first wish: most readers never hear one."""
         return MaskClassifier(models.path(self._models_dir, "mask"))
+
+    def _live(self, image: Image, face: Face) -> float:
+        share, _ = self._antispoof.live(image, face.box)
+        return share if share == UNTOLD else 100 * share
+
+    @cached_property
+    def _antispoof(self) -> AntiSpoof:
+        return AntiSpoof(models.path(self._models_dir, "antispoof"), self._threads)
 
     def close(self) -> None:
         self._networks.landmarker.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from kiosk.domain import Box, Embedding, Face, QualityReport
 from kiosk.settings import PresentationSettings
 from kiosk.vision.appearance import Action, Appearance, Drop, Keep, Seen, Send
+from kiosk.vision.liveness import LivenessJudge
 from kiosk.vision.tracking import SURE_OVERLAP, Sighting, Trail, follow, same
 
 __all__ = ["Action", "Drop", "Keep", "PresentationTracker", "Seen", "Send", "Sighting", "Step"]
@@ -43,11 +44,15 @@ class PresentationTracker:
 
     What is sent shows the person who is there then: the embedding of each picture kept, and at last of the face before the
     camera, is compared with the one before. Without embeddings, a face that never left its place is one person's.
-    Presentations are numbered from `first` upwards. Threads: one at a time.
+    Presentations are numbered from `first` upwards; `judge` makes the one who says whether a presentation's person is alive,
+    None where nobody asks. Threads: one at a time.
     """
 
-    def __init__(self, settings: PresentationSettings, first: int = 1) -> None:
+    def __init__(
+        self, settings: PresentationSettings, first: int = 1, judge: Callable[[], LivenessJudge | None] = lambda: None
+    ) -> None:
         self._settings = settings
+        self._judge = judge
         self._numbers = itertools.count(first)
         self._open: list[Appearance] = []
         self._primary = 0
@@ -75,6 +80,8 @@ class PresentationTracker:
             sighting = sightings[number]
             face, report, spare = _looked(at, sighting, each, closely=number in close, crowded=crowded)
             eligible = certain and not crowded and (number == primary or self._settings.several == "all")
+            if eligible and (wanted := each.wanted(at, report)):
+                each.witness(sighting.sample(at, face, wanted, each.origin))
             if eligible and each.acts(at, report):
                 each = self._compared(at, sighting, each, report, actions)  # noqa: PLW2901 (somebody else stands there)
             actions += each.look(at, msgspec.structs.replace(face, track=each.number), report, spare, eligible)
@@ -123,7 +130,7 @@ class PresentationTracker:
         embedding = sighting.embedding()
         if embedding is None:
             return each
-        if each.trail.reference is not None and not same(each.trail.reference, embedding):
+        if not all(same(known, embedding) for known in (each.trail.reference, each.origin) if known is not None):
             self._end(at, [each], actions)
             each = self._begin(at, sighting.face.box)
         if each.acts(at, report):
@@ -132,7 +139,7 @@ class PresentationTracker:
         return each
 
     def _begin(self, at: float, box: Box) -> Appearance:
-        self._open.append(Appearance(next(self._numbers), Trail(at, box), self._settings))
+        self._open.append(Appearance(next(self._numbers), Trail(at, box), self._settings, self._judge()))
         return self._open[-1]
 
     def _end(self, at: float, ended: Sequence[Appearance], actions: list[Action]) -> None:

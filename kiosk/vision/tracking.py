@@ -10,6 +10,7 @@ from struct import Struct
 from typing import NamedTuple, Protocol
 
 from kiosk.domain import Box, Embedding, Face, QualityReport
+from kiosk.vision.live_sample import LiveSample, Wanted
 
 MIN_OVERLAP = 0.1
 """Intersection over union of one face in two frames. At 15 frames a second somebody walking across still has 0.2."""
@@ -48,6 +49,9 @@ class Sighting(Protocol):
 
     def glance(self) -> Embedding | None:
         """What the face looks like at first sight: alike, by its cosine, in the next frame only. None as for `embedding`."""
+
+    def sample(self, at: float, face: Face, wanted: Wanted, known: Embedding | None) -> LiveSample:
+        """What `wanted` asks, of `face` as `graded` gave it; likeness to `known` only of a face that looks ahead."""
 
 
 class Trail:

@@ -9,7 +9,6 @@ from kiosk.recognition.on_device.matching import cosine_of
 from kiosk.sandbox.iai.actions import Action, Answer
 from kiosk.sandbox.iai.parameters import Choice, Model, OnePicture, PersonId, QualityControl, Switch, TwoPictures
 from kiosk.sandbox.iai.pictures import Pictures
-from kiosk.sandbox.refusals import Refused
 
 MODEL = "3.0"
 MATCH = 60.0
@@ -44,10 +43,6 @@ class VerifyPerson(VerifyFace, frozen=True, kw_only=True):
     pass
 
 
-class DetectLiveFaceAccurate(OnePicture, frozen=True, kw_only=True):
-    face_model_version: Model = MODEL
-
-
 class Comparing:
     def __init__(self, pictures: Pictures, gallery: Gallery) -> None:
         self._pictures = pictures
@@ -60,7 +55,6 @@ class Comparing:
             Action.of(DetectFaceSimilarity, self._similarity),
             Action.of(VerifyFace, self._verify_face),
             Action.of(VerifyPerson, self._verify_person),
-            Action.of(DetectLiveFaceAccurate, self._liveness),
         )
 
     async def _compare(self, sent: CompareFace) -> Answer:
@@ -96,10 +90,6 @@ class Comparing:
         face = await self._pictures.face(sent.image, sent.url, sent.quality_control, _WHOLE, rotate=rotate)
         found = round(score(self._gallery.likeness(sent.person_id, face.embedding, merged=merged)), 4)
         return {"Score": found, "IsMatch": found >= MATCH, "FaceModelVersion": MODEL}
-
-    async def _liveness(self, _: DetectLiveFaceAccurate) -> Answer:
-        """Nothing here can tell life from one picture, so the account has no such service."""
-        raise Refused("ResourceUnavailable.NotReady")
 
 
 def masked_score(one: AnalysedFace, other: AnalysedFace) -> float:

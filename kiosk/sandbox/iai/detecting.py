@@ -1,4 +1,4 @@
-"""Where the faces of a picture are, how good they are, and where their parts lie.
+"""Where the faces of a picture are, how good they are, where their parts lie, and whether the largest looks alive.
 
 The eye knows pose, smile, open eyes and mouth, a mask, covered parts, sharpness and brightness. What it does not know is null
 where the vendor's types allow it, else the zero that the vendor sends for what was not asked.
@@ -26,6 +26,8 @@ _ATTRIBUTES = frozenset(
         *("moustache", "nose", "shape", "skin", "smile"),
     }
 )
+_LEAST_ALIVE = 100
+"""Pixels that a face must be larger than to be judged, says the vendor."""
 _NOTHING: Answer = {"Type": 0, "Probability": 0}
 _HALF = 0.5
 """Of a blendshape: from here on an eye counts as closed, a mouth as open."""
@@ -53,6 +55,10 @@ class DetectFaceAttributes(OnePicture, frozen=True, kw_only=True):
     face_model_version: Model = MODEL
 
 
+class DetectLiveFaceAccurate(OnePicture, frozen=True, kw_only=True):
+    face_model_version: Model = MODEL
+
+
 class Detecting:
     """The eye looks at no more than twenty faces of a picture, however many are asked for."""
 
@@ -64,6 +70,7 @@ class Detecting:
             Action.of(AnalyzeFace, self._analyse),
             Action.of(DetectFace, self._detect),
             Action.of(DetectFaceAttributes, self._describe),
+            Action.of(DetectLiveFaceAccurate, self._judge_liveness),
         )
 
     async def _analyse(self, sent: AnalyzeFace) -> Answer:
@@ -108,6 +115,14 @@ class Detecting:
             for number, face in enumerate(photo.faces[: sent.max_face_num])
         ]
         return {**_size(photo), "FaceDetailInfos": infos, "FaceModelVersion": MODEL}
+
+    async def _judge_liveness(self, sent: DetectLiveFaceAccurate) -> Answer:
+        """What one picture tells the anti-spoofing network, in per cent: the scale is not the vendor's, whose is not known."""
+        photo = await self._pictures.look(sent.image, sent.url, Wish(quality=False, embed="none", live=True))
+        face = photo.faces[0]
+        if face.face.box.short_side <= _LEAST_ALIVE:
+            raise Refused("FailedOperation.FaceSizeTooSmall")
+        return {"Score": round(face.live, 4), "FaceModelVersion": MODEL}
 
 
 def _size(photo: AnalysedPhoto) -> dict[str, int]:
