@@ -59,7 +59,7 @@ class TestScript:
     def test_the_demo_shows_grants_and_every_kind_of_refusal(self) -> None:
         expected = [act.expect for act in DEMO.acts]
         assert {"grant:P002", "grant:P003", "grant:P006", "grant:P008"} <= set(expected)
-        refusals = {act.refused for act in DEMO.acts if act.refused}
+        refusals = {slug for act in DEMO.acts for slug in act.refused}
         assert refusals == {"not_recognised", "face_too_small", "blurred", "turned_away", "several_faces"}
         assert DEMO.seconds <= 30
 
@@ -70,7 +70,7 @@ class TestScript:
 
     def test_strangers_are_not_enrolled(self) -> None:
         for act in DEMO.acts:
-            assert (act.refused == "not_recognised") == (act.person not in DEMO.enrolled)
+            assert ("not_recognised" in act.refused) == (act.person not in DEMO.enrolled)
 
     def test_reading_it_needs_neither_opencv_nor_numpy(self) -> None:
         code = (

@@ -16,7 +16,7 @@ import typer
 from numpy.typing import NDArray
 
 from kiosk.bench.fitting import DRAWS, Collection, Faces, fit
-from kiosk.bench.masks import draw
+from kiosk.capture.masks import draw
 from kiosk.bench.report import Report
 from kiosk.capture.script import assets
 from kiosk.domain import Face

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.capture import masks, script
 from kiosk.capture.frame import Image
 from kiosk.capture.script import Act, assets
 from kiosk.errors import CameraError
@@ -61,7 +62,8 @@ def cut_out(act: Act, person: str, height: int) -> CutOut:
     """
     face = FACE_HEIGHT[act.view]
     scale = min(act.face * height / face, 1.0)
-    sprite = _cut(_picture(person, act.view, scale))
+    picture = _picture(person, act.view, scale)
+    sprite = _cut(_masked(picture, person, scale) if person in act.masked and act.view == "front" else picture)
     if act.view == "profile":
         sprite = _longer(sprite)
     return CutOut(face, _pyramid(_affected(sprite, act, face * scale), scale, face * scale, height))
@@ -80,6 +82,14 @@ def _picture(person: str, view: str, scale: float) -> Image:
     way = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
     part = cv2.resize(image[top:bottom, left:right], None, fx=factor, fy=factor, interpolation=way)
     return np.asarray(part, dtype=np.uint8)
+
+
+def _masked(picture: Image, person: str, scale: float) -> Image:
+    """With a surgical mask up to the tip of the nose, as CompareMaskFace is made for."""
+    points = np.full((478, 2), np.nan)
+    for number, place in script.mask_places()[person].items():
+        points[number] = (np.array(place) - _PART["front"][:2]) * scale
+    return masks.draw(picture, points, 1, ["middle"], ["blue"])
 
 
 def _cut(picture: Image) -> Image:
