@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from kiosk.domain import Box, Embedding, Face, Point, Probe, QualityReport, Verdict
+from kiosk.domain import Box, Crowd, Embedding, Face, Point, PresentationId, Probe, QualityReport, Verdict
 
 Line = Annotated[str, Meta(max_length=100)]
 
@@ -23,6 +23,18 @@ class Recogniser(Protocol):
         """1:N. Ends before `deadline` (monotonic seconds).
 
         Raises RecogniserError for every fault; a non-match is a value.
+        """
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        """1:1: whether the probe is `person`'s; a Match names them, a NonMatch says `not_confirmed`.
+
+        Inconclusive `reference_missing` where there is nothing to compare with. Otherwise as `identify`.
+        """
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[PresentationId, Verdict]:
+        """1:N for each of several: one verdict for every presentation of `crowd`. Otherwise as `identify`.
+
+        Inconclusive `face_not_matched` where the engine's faces could not be told to be whose.
         """
 
     async def warm(self) -> None:

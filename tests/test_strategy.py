@@ -75,7 +75,7 @@ def asked(engine: Engine) -> list[float]:
 
 
 async def answer_of(plan: Plan, *, allowed: bool = True) -> Answer:
-    return await Strategy(plan, lambda _: allowed, lambda: 100.0).answer(probe_of("ann"), 104.0)
+    return await Strategy(plan, lambda _, __: allowed, lambda: 100.0).answer(probe_of("ann"), 104.0)
 
 
 # --- the fallback -------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ async def test_one_deadline_is_shared() -> None:
 
 def test_an_answer_may_take_as_long_as_the_slowest_engine() -> None:
     plan = Plan(engine_of("tencent-iai", seconds=3.0), engine_of(DEVICE, seconds=1.0), engine_of("tencent-legacy", seconds=4.5))
-    assert Strategy(plan, lambda _: True).seconds == 4.5
+    assert Strategy(plan, lambda _, __: True).seconds == 4.5
 
 
 # --- consent ------------------------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ async def test_without_an_engine_on_the_device_such_a_face_is_not_looked_at() ->
 
 
 async def test_where_consent_cannot_be_looked_up_nothing_leaves_and_nobody_is_let_in() -> None:
-    def fail(_: Probe) -> bool:
+    def fail(_: Probe, __: str) -> bool:
         raise Transient("gallery_missing")
 
     plan = Plan(engine_of("tencent-iai"), engine_of(DEVICE))
@@ -279,7 +279,7 @@ async def test_where_consent_cannot_be_looked_up_nothing_leaves_and_nobody_is_le
 
 
 async def test_a_device_alone_asks_nobody_for_consent() -> None:
-    def never(_: Probe) -> bool:
+    def never(_: Probe, __: str) -> bool:
         raise AssertionError("nothing leaves the device, so nobody need agree")
 
     answer = await Strategy(Plan(engine_of(DEVICE)), never).answer(probe_of("ann"), time.monotonic() + 4)

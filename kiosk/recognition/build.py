@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kiosk.configuration import secret
 from kiosk.domain import Probe
 from kiosk.errors import ConfigurationError
+from kiosk.recognition.references import References, no_references
 from kiosk.recognition.strategy import DEVICE, Engine, Plan, Strategy
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
@@ -38,12 +39,14 @@ class Engines:
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         """`watch` hears of every request, and of whatever an operator should know."""
+        self._device = open_device(settings) if reads_gallery(settings) else None
+        references = no_references if self._device is None else self._device.reference
+        old, iai = settings.tencent_legacy, settings.tencent_iai
         builders: dict[str, Callable[[], Engine]] = {
-            "tencent-legacy": lambda: Engine(legacy_recogniser(settings, watch), settings.tencent_legacy.deadline, cloud=True),
-            "tencent-iai": lambda: Engine(iai_recogniser(settings, watch), settings.tencent_iai.deadline, cloud=True),
+            "tencent-legacy": lambda: Engine(legacy_recogniser(settings, watch, references), old.deadline, cloud=True),
+            "tencent-iai": lambda: Engine(iai_recogniser(settings, watch, references), iai.deadline, cloud=True),
         }
         self._engines = {name: build() for name, build in builders.items() if name in settings.engines}
-        self._device = open_device(settings) if reads_gallery(settings) else None
         if self._device is not None and DEVICE in settings.engines:
             self._engines[DEVICE] = Engine(self._device, DEVICE_SECONDS, cloud=False)
 
@@ -53,8 +56,10 @@ class Engines:
                 self._engines[portal.recogniser],
                 self._engines.get(portal.fallback),
                 self._engines.get(portal.second_opinion),
+                self._engines.get(portal.confirm),
             ),
-            lambda probe: self._may_leave(probe, portal_allows=portal.cloud_consent),
+            lambda probe, claimed: self._may_leave(probe, claimed, portal_allows=portal.cloud_consent),
+            kind=portal.strategy,
         )
 
     @property
@@ -82,8 +87,8 @@ class Engines:
         if self._device is not None and DEVICE not in self._engines:
             await self._device.close()
 
-    def _may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
-        return portal_allows if self._device is None else self._device.may_leave(probe, portal_allows=portal_allows)
+    def _may_leave(self, probe: Probe, claimed: str, *, portal_allows: bool) -> bool:
+        return portal_allows if self._device is None else self._device.may_leave(probe, claimed, portal_allows=portal_allows)
 
 
 def reads_gallery(settings: Settings) -> bool:
@@ -102,18 +107,18 @@ def open_device(settings: Settings) -> OnDeviceRecogniser:
     return device
 
 
-def legacy_recogniser(settings: Settings, watch: Watch) -> LegacyRecogniser:
+def legacy_recogniser(settings: Settings, watch: Watch, references: References = no_references) -> LegacyRecogniser:
     """Raises ConfigurationError where the account is not fully named (`configuration_invalid`, `secret_missing`)."""
     section = settings.tencent_legacy
     caller = caller_of(section, watch)
-    return LegacyRecogniser(legacy_of(section, caller), caller, section)
+    return LegacyRecogniser(legacy_of(section, caller), caller, section, references)
 
 
-def iai_recogniser(settings: Settings, watch: Watch) -> IaiRecogniser:
+def iai_recogniser(settings: Settings, watch: Watch, references: References = no_references) -> IaiRecogniser:
     """Raises as `legacy_recogniser` does, and where no score is documented for the false match rate."""
     section = settings.tencent_iai
     caller = caller_of(section, watch)
-    return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section)
+    return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section, references)
 
 
 def caller_of(section: TencentSettings, watch: Watch, transport: Callable[[str], Transport] | None = None) -> Caller:

@@ -28,6 +28,7 @@ _MAY_TRY_AGAIN = frozenset(
     {"not_recognised", "ambiguous", "opinions_differ", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"}
 )
 _MAY_TRY_AGAIN |= {"answer_makes_no_sense", "face_not_found", "picture_rejected", "verdict_expired", "person_left", "relay_busy"}
+_MAY_TRY_AGAIN |= {"not_confirmed", "face_not_matched"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,9 @@ class PortalSettings(Section):
 
     @model_validator(mode="after")
     def _engines_differ(self) -> Self:
-        for name in self.engines:
-            if self.engines.count(name) > 1:
+        named = [name for name in (self.recogniser, self.fallback, self.second_opinion) if name != "none"]
+        for name in named:
+            if named.count(name) > 1:
                 raise ValueError(
                     f"'{name}' stands twice among recogniser, fallback and second_opinion; "
                     "an engine cannot stand in for itself, nor confirm itself"
@@ -135,8 +136,9 @@ class PortalSettings(Section):
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Whoever may be asked, the recogniser first."""
-        return (self.recogniser, *(name for name in (self.fallback, self.second_opinion) if name != "none"))
+        """Whoever may be asked, each once, the recogniser first."""
+        others = (name for name in (self.fallback, self.second_opinion, self.confirm) if name not in {"none", "same"})
+        return tuple(dict.fromkeys((self.recogniser, *others)))
 
 
 def known(url: str, schemes: tuple[str, ...], what: str) -> None:
