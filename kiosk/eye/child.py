@@ -72,6 +72,7 @@ class _Watcher:
             Path(orders.models_dir),
             embed=orders.embed,
             first_presentation=orders.first_presentation,
+            crowd=orders.crowd,
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
         self._slot = NewestSlot()

@@ -11,6 +11,7 @@ import numpy as np
 from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
 from kiosk.settings import EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
+from kiosk.vision.crowd import Gathering
 from kiosk.vision.finder import SAME_OVERLAP, Finder
 from kiosk.vision.pixels import Image
 from kiosk.vision.presentation import Drop, Keep, PresentationTracker, Send, Step
@@ -85,8 +86,9 @@ class Examiner:
         *,
         embed: bool,
         first_presentation: int,
+        crowd: bool = False,
     ) -> None:
-        """`embed`: whether probes carry an embedding. The embeddings that tell whether somebody
+        """`crowd`: shots of people who are there together come as one; `embed`: whether probes carry an embedding. The embeddings that tell whether somebody
         is still there never leave the eye.
 
         Raises CameraError `model_missing` or `model_invalid`.
@@ -98,6 +100,7 @@ class Examiner:
         self._embeds = embed
         self._assessor = Assessor(self._networks, quality)
         self._tracker = PresentationTracker(presentation, first_presentation)
+        self._gathering = Gathering() if crowd else None
         self._stillness = Stillness()
         self._kept: dict[int, _Kept] = {}
         if self._networks.embedder is not None:
@@ -119,6 +122,9 @@ class Examiner:
         sightings = [_Sighting(image, face, self._assessor, networks) for face in faces]
         step = self._tracker.step(captured_at, sightings, (image.shape[1], image.shape[0]))
         events = self._carry_out(step, image, captured_at)
+        if self._gathering is not None:
+            present = [seen.face.track for seen in step.seen]
+            events = self._gathering.take(events, present, captured_at, (image.shape[1], image.shape[0]))
         return Examination(
             events=events,
             present=tuple(seen.face.track for seen in step.seen),
