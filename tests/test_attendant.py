@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kiosk.access.alive import refusal
 from kiosk.access.policy import Policy
-from kiosk.domain import UNCHECKED, AttackPresentation, Began, Inconclusive, Liveness, Match, Probe, Shot, Verdict
+from kiosk.domain import UNCHECKED, AttackPresentation, Began, Crowd, Inconclusive, Liveness, Match, Probe, Shot, Verdict
 from kiosk.eye.messages import Examined
 from kiosk.hardware.relay import read_state
 from kiosk.heartbeat import Heartbeat
@@ -47,6 +47,12 @@ class Knower:
         self.shown.append(probe)
         await asyncio.sleep(0)
         return Match("ann", 99.0, 90.0, self.name)
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        return await self.identify(probe, deadline)
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[int, Verdict]:
+        return {shot.probe.presentation: await self.identify(shot.probe, deadline) for shot in crowd.shots}
 
     async def warm(self) -> None: ...
 
@@ -81,9 +87,10 @@ async def running(folder: Path, policy: LivenessPolicy) -> AsyncIterator[Scene]:
     door = Door("door", settings, folder, journal, tally)
     await door.open()
     rule = RuleSettings(name="staff", when="verdict.kind == 'match'", effect="grant", unlock_seconds=0.2)
+    policy_of_rules = Policy.compile((rule,))
     knower = Knower()
-    strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _: True)
-    attendant = Attendant("door", settings, strategy, Policy.compile((rule,)), door, tally)
+    strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _, __: True)
+    attendant = Attendant("door", settings, strategy, lambda: policy_of_rules, door, tally)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
     try:
         while door.state != "locked" and not any(task.done() for task in tasks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.configuration import load
-from kiosk.domain import AttackPresentation, Candidate, Inconclusive, Match, NonMatch, Probe, Verdict
+from kiosk.domain import AttackPresentation, Candidate, Crowd, Inconclusive, Match, NonMatch, Probe, Verdict
 from kiosk.errors import (
     ClockRejected,
     ConfigurationError,
@@ -48,6 +48,7 @@ class Scripted:
         self.name = name
         self._says = says
         self.asked: list[float] = []
+        self.claimed: list[str] = []
 
     async def identify(self, probe: Probe, deadline: float) -> Verdict:
         self.asked.append(deadline)
@@ -55,6 +56,14 @@ class Scripted:
         if isinstance(self._says, RecogniserError):
             raise self._says
         return self._says
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        self.claimed.append(person)
+        return await self.identify(probe, deadline)
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[int, Verdict]:
+        said = await self.identify(crowd.shots[0].probe, deadline)
+        return dict.fromkeys((shot.probe.presentation for shot in crowd.shots), said)
 
     async def warm(self) -> None: ...
 

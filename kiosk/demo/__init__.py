@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import statistics
@@ -18,19 +19,22 @@ from kiosk import configuration, logs
 from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.check import camera_problems
+from kiosk.demo.cards import present_cards
 from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
 from kiosk.errors import CameraError, PhotoRejected, Transient
 from kiosk.journal.log import verify
 
+SCENES = {"identify": "masked", "identify+confirm": "masked", "claim+compare": "claims", "crowd": "crowd"}
+"""What shows each strategy best."""
 _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
 
 async def play(
     *,
-    camera: str,
+    camera: str | None,
     seconds: float | None,
     page: bool,
     as_json: bool,
@@ -41,9 +45,12 @@ async def play(
 ) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start.
 
-    `engines`: the portal's recogniser, fallback and second_opinion, where they differ from the defaults.
+    `camera`: None for the scene of the strategy. `engines`: of the portal's settings strategy, recogniser, fallback, confirm and
+    second_opinion those that differ from the defaults.
     """
-    asked = {f"portals.door.{name}": engine for name, engine in (engines or {}).items()}
+    engines = engines or {}
+    camera = camera or f"scene:{SCENES.get(engines.get('strategy', ''), 'demo')}"
+    asked = {f"portals.door.{name}": engine for name, engine in engines.items()}
     read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
     logs.configure(read.log)
     for problem in camera_problems(read.cameras["front"]):
@@ -57,7 +64,10 @@ async def play(
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
         show.head()
         watcher = _Watcher(show)
+        presenting = asyncio.create_task(present_cards(scene, stage, lambda: watcher.origin)) if scene else None
         await watcher.watch(stage, seconds or (scene.seconds + _LEAVING if scene else None))
+        if presenting is not None:
+            await _ended(presenting)
         health = await stage.health()
         code = await stage.stop_daemon()
         result, judgements = _result(stage, scene, watcher, health)
@@ -71,6 +81,13 @@ async def play(
         print(msgspec.json.encode(result).decode())  # noqa: T201 (the command's output)
     failed = any(judgement.outcome == "failed" for judgement in judgements)
     return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancels it; raises what it had failed with."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _save_picture(console: Console, file: Path) -> None:
@@ -152,6 +169,8 @@ def _result(
         "by_reason": dict(health["by_reason"]),
         "by_engine": dict(health["by_engine"]),
         "cloud_calls": totals.get("cloud_calls", 0),
+        "calls": dict(health["calls"]),
+        "calls_per_admission": _per_admission(health["calls"], totals.get("grants", 0)),
         "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),
         "frames": dict(health["frames"]),
         "eye_restarts": totals.get("eye_restarts", 0),
@@ -165,6 +184,11 @@ def _result(
     judgements = judge(scene, run) if scene else []
     result["acts"] = [msgspec.to_builtins(judgement) for judgement in judgements]
     return result, judgements
+
+
+def _per_admission(calls: Mapping[str, int], grants: int) -> dict[str, float]:
+    """All calls of the run, those for people who were kept out included, for each one let in."""
+    return {name: round(count / grants, 2) for name, count in calls.items()} if grants else {}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -43,7 +43,9 @@ class Engines:
         references = no_references if self._device is None else self._device.reference
         old, iai = settings.tencent_legacy, settings.tencent_iai
         builders: dict[str, Callable[[], Engine]] = {
-            "tencent-legacy": lambda: Engine(legacy_recogniser(settings, watch, references), old.deadline, cloud=True),
+            "tencent-legacy": lambda: Engine(
+                legacy_recogniser(settings, watch, references), old.deadline, cloud=True, masks=False
+            ),
             "tencent-iai": lambda: Engine(iai_recogniser(settings, watch, references), iai.deadline, cloud=True),
         }
         self._engines = {name: build() for name, build in builders.items() if name in settings.engines}

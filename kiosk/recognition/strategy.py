@@ -24,11 +24,14 @@ _BY_A_STRANGER = frozenset({"answer_makes_no_sense", "answer_too_large"})
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`seconds`: what one identification may take at most; `cloud`: whether the probe leaves the device for it."""
+    """`seconds`: what one answer may take at most; `cloud`: whether the probe leaves the device for it; `masks`: whether it
+    compares masked faces one to one.
+    """
 
     recogniser: Recogniser
     seconds: float
     cloud: bool
+    masks: bool = True
 
     @property
     def name(self) -> str:
@@ -55,9 +58,13 @@ class Plan(NamedTuple):
         """Who is asked one to many, in order, until one is in reach."""
         return _distinct((self.first, self.fallback))
 
-    def comparers(self, answered: Engine | None = None) -> tuple[Engine, ...]:
-        """Who is asked one to one, in order, until one is in reach. `answered`: who has searched for the same probe."""
-        return _distinct((self.comparer or answered or self.first, self.fallback))
+    def comparers(self, probe: Probe, answered: Engine | None = None) -> tuple[Engine, ...]:
+        """Who is asked one to one, in order, until one is in reach. `answered`: who has searched for the same probe.
+
+        About a masked face only those who compare such, unless there is none.
+        """
+        order = _distinct((self.comparer or answered or self.first, self.fallback))
+        return tuple(engine for engine in order if engine.masks or not probe.masked) or order
 
     def at_home(self) -> Plan | None:
         """What is left of the plan for a probe that may not leave the device: its engine there, alone; None without one.
@@ -147,7 +154,7 @@ class Strategy:
         plan = self._permitted(probe, person)
         if not isinstance(plan, Plan):
             return plan
-        opinions = await self._compared(plan.comparers(), probe, person, deadline, _some(plan.second))
+        opinions = await self._compared(plan.comparers(probe), probe, person, deadline, _some(plan.second))
         verdict = opinions[-1].verdict
         if plan.second and isinstance(verdict, Match):
             opinions += await self._compared((plan.second,), probe, person, deadline)
@@ -180,7 +187,7 @@ class Strategy:
         return self._plan.at_home() or Answer(Inconclusive("consent_missing", self._plan.first.name))
 
     async def _identified(self, plan: Plan, probe: Probe, deadline: float) -> Answer:
-        to_confirm = plan.comparers()[:1] if self._confirms else ()
+        to_confirm = plan.comparers(probe)[:1] if self._confirms else ()
         opinions: list[Opinion] = []
         for number, engine in enumerate(plan.searchers):
             later = (*plan.searchers[number + 1 :], *_some(plan.second), *to_confirm)
@@ -192,7 +199,7 @@ class Strategy:
             opinions.append(await self._ask(plan.second, _search(probe), deadline, to_confirm))
             verdict = agree(verdict, opinions[-1].verdict)
         if self._confirms and isinstance(verdict, Match):
-            opinions += await self._compared(plan.comparers(answered), probe, verdict.person, deadline)
+            opinions += await self._compared(plan.comparers(probe, answered), probe, verdict.person, deadline)
             verdict = confirm(verdict, opinions[-1].verdict)
         return Answer(verdict, tuple(opinions))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kiosk.access import portal as access
+from kiosk.access.facts import PortalFacts
 from kiosk.domain import Deny, Grant
 from kiosk.errors import HardwareError, JournalError
 from kiosk.hardware.relay import open_relay
@@ -75,6 +76,9 @@ class Door:
     @property
     def state(self) -> str:
         return self._portal.state
+
+    def facts(self) -> PortalFacts:
+        return PortalFacts(self._name, self._portal.state, outside=self._settings.outside)
 
     def post(self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None) -> None:
         if isinstance(event, access.Present):

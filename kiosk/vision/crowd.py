@@ -65,7 +65,7 @@ def _together(shots: list[Shot], frame: tuple[int, int]) -> Iterator[Presentatio
 
 def group(shots: tuple[Shot, ...], frame: tuple[int, int]) -> Crowd:
     """One picture of the probes in rows, as square as may be, with where each face is in it."""
-    tiles = [cv2.imdecode(np.frombuffer(shot.probe.jpeg, np.uint8), cv2.IMREAD_COLOR) for shot in shots]
+    tiles = [_decoded(shot.probe) for shot in shots]
     across = math.ceil(math.sqrt(len(tiles)))
     wide = max(tile.shape[1] for tile in tiles) + GAP
     high = max(tile.shape[0] for tile in tiles) + GAP
@@ -88,6 +88,12 @@ def face_in(probe: Probe, frame: tuple[int, int]) -> Box:
     left, top, right, bottom = face.grown(MARGIN).pixels(*frame)
     across, down = probe.size[0] / max(right - left, 1), probe.size[1] / max(bottom - top, 1)
     return Box((face.x - left) * across, (face.y - top) * down, face.width * across, face.height * down)
+
+
+def _decoded(probe: Probe) -> Image:
+    tile = cv2.imdecode(np.frombuffer(probe.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert tile is not None, "the eye's own JPEG"
+    return np.asarray(tile, dtype=np.uint8)
 
 
 def _encoded(picture: Image) -> bytes:

@@ -88,8 +88,8 @@ class Examiner:
         first_presentation: int,
         crowd: bool = False,
     ) -> None:
-        """`crowd`: shots of people who are there together come as one; `embed`: whether probes carry an embedding. The embeddings that tell whether somebody
-        is still there never leave the eye.
+        """`embed`: whether probes carry an embedding. The embeddings that tell whether somebody
+        is still there never leave the eye. `crowd`: shots of people who are there together come as one.
 
         Raises CameraError `model_missing` or `model_invalid`.
         """
