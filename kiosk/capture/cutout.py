@@ -25,6 +25,8 @@ _PART = {"front": (290, 0, 1246, 2752), "profile": (668, 144, 1138, 638)}
 """Left, top, right, bottom: where people stand, and the sheet's `Left View` inside its white frame."""
 _CLEAR, _SOLID = 8, 60
 """Grey levels from the background: under the first nothing of the person shows, over the second nothing else does."""
+_BESIDE = 60
+"""Pixels of the picture around a mask that are drawn anew with it: its light is the light of the whole face."""
 _ROUGH_WIDTH = 120
 """Pixels; wide enough to see between the legs, small enough to be quick."""
 _LEVELS = 3
@@ -86,10 +88,14 @@ def _picture(person: str, view: str, scale: float) -> Image:
 
 def _masked(picture: Image, person: str, scale: float) -> Image:
     """With a surgical mask up to the tip of the nose, as CompareMaskFace is made for."""
+    places = script.mask_places()[person]
     points = np.full((478, 2), np.nan)
-    for number, place in script.mask_places()[person].items():
-        points[number] = (np.array(place) - _PART["front"][:2]) * scale
-    return masks.draw(picture, points, 1, ["middle"], ["blue"])
+    points[list(places)] = (np.array(list(places.values())) - _PART["front"][:2]) * scale
+    left, top = (np.nanmin(points, axis=0) - _BESIDE * scale).astype(int).clip(0)
+    right, bottom = (np.nanmax(points, axis=0) + _BESIDE * scale).astype(int)
+    head = picture[top:bottom, left:right]  # the rest would only cost time
+    picture[top:bottom, left:right] = masks.draw(head, points - (left, top), 1, ["middle"], ["blue"])
+    return picture
 
 
 def _cut(picture: Image) -> Image:

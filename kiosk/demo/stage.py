@@ -63,6 +63,10 @@ _RULES = {
 _ONE_TO_ONE = frozenset({"identify+confirm", "claim+compare"})
 _RATE = 1e-2
 """Of the demo's few people. The vendor's tables begin at 10,000, and would ask of so few what is right for so many."""
+_CLAIM_WITHIN = 2.5
+"""Seconds: the next act's person must not find the last one's card."""
+_VERDICT_TTL, _SEEN_WITHIN = 3.0, 1.5
+"""Seconds, where the sandbox on this box has two pictures to look at, or one of several faces, and the eye several faces."""
 _START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
 
@@ -284,7 +288,9 @@ def equipped(portal: PortalSettings) -> PortalSettings:
     """With what its strategy needs: a reader for claims; for masks, which the older host cannot compare, today's."""
     extra: dict[str, object] = {}
     if portal.strategy == "claim+compare" and not portal.readers:
-        extra["readers"] = (f"sim:{READER}",)
+        extra |= {"readers": (f"sim:{READER}",), "claim_within": _CLAIM_WITHIN}
+    if portal.strategy != "identify":
+        extra |= {"verdict_ttl": _VERDICT_TTL, "presence_within": _SEEN_WITHIN}
     if portal.strategy in _ONE_TO_ONE and portal.engines == ("tencent-legacy",):
         extra["fallback"] = "tencent-iai"
     return portal.model_copy(update=extra)

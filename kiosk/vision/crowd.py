@@ -87,7 +87,9 @@ def face_in(probe: Probe, frame: tuple[int, int]) -> Box:
     face = probe.face.box
     left, top, right, bottom = face.grown(MARGIN).pixels(*frame)
     across, down = probe.size[0] / max(right - left, 1), probe.size[1] / max(bottom - top, 1)
-    return Box((face.x - left) * across, (face.y - top) * down, face.width * across, face.height * down)
+    x, y = max(face.x - left, 0) * across, max(face.y - top, 0) * down
+    wide, high = min((face.right - left) * across, probe.size[0]) - x, min((face.bottom - top) * down, probe.size[1]) - y
+    return Box(x, y, max(wide, 1), max(high, 1))
 
 
 def _decoded(probe: Probe) -> Image:
