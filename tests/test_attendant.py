@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -199,7 +200,7 @@ async def test_who_is_there_is_recognised(tmp_path: Path, policy: LivenessPolicy
 
 # --- claims -------------------------------------------------------------------------------------------------------------
 
-CLAIMING = {"strategy": "claim+compare"}
+CLAIMING: dict[str, Any] = {"strategy": "claim+compare"}
 
 
 async def test_without_a_claim_nobody_is_asked_and_the_person_is_told_what_is_missing(tmp_path: Path) -> None:

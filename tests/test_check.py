@@ -108,3 +108,19 @@ def test_a_door_that_a_photo_opens_is_a_warning(tmp_path: Path) -> None:
     assert says in checked(tmp_path, recogniser="tencent-iai").warnings
     for policy in ("passive", "passive+challenge", "challenge"):
         assert says not in checked(tmp_path, recogniser="tencent-iai", liveness=policy).warnings
+
+
+def test_a_strategy_that_misses_something_is_a_warning(tmp_path: Path) -> None:
+    def told(**portal: str) -> str:
+        asked = {f"portals.door.{name}": value for name, value in portal.items()}
+        return "\n".join(survey(load(None, {"site.state_dir": str(tmp_path), **asked})).warnings)
+
+    assert "strategy" not in told(recogniser="tencent-iai")
+    compared = told(recogniser="tencent-legacy", strategy="identify+confirm")
+    assert "/face/compare needs photos" in compared
+    assert "takes no masks" in compared
+    assert "CompareMaskFace needs photos" in told(recogniser="tencent-legacy", strategy="identify+confirm", confirm="tencent-iai")
+    claimed = told(recogniser="tencent-iai", strategy="claim+compare")
+    assert "only a claim by HTTP" in claimed
+    assert "only a claim by HTTP" not in told(recogniser="tencent-iai", strategy="claim+compare", codes="true")
+    assert "confirm is not used" in told(recogniser="tencent-iai", strategy="crowd", confirm="on-device")

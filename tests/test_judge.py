@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
 
-from kiosk.capture.script import Act, Scene
+from kiosk.capture.script import Act, Scene, load
+from kiosk.demo.cards import cards_between
 from kiosk.demo.judge import Run, judge, wrong_grants
 
 SCENE = Scene(
@@ -98,3 +100,35 @@ def test_a_judgement_can_be_printed_as_json() -> None:
         "happened": "grant:P002",
         "outcome": "met",
     }
+
+
+TOGETHER = Scene(
+    title="two at once",
+    seconds=10.0,
+    enrolled=("P002", "P003"),
+    acts=(Act(name="both", at=1.0, lasts=4.0, person="P002", beside="P003", expect=("grant:P002", "grant:P003")),),
+)
+
+
+@pytest.mark.parametrize(
+    ("presentations", "expected"),
+    [
+        ((granted(101.1), granted(101.1, "P003")), "met"),
+        ((granted(101.1), granted(101.1, "P003"), denied(102.0, "relay_busy", "P003")), "met"),
+        ((granted(101.1), granted(101.1)), "failed"),
+        ((granted(101.1), denied(101.1)), "failed"),
+        ((granted(101.1), granted(101.1, "P003"), granted(101.1, "P005")), "failed"),
+    ],
+)
+def test_each_of_several_has_an_answer_of_their_own(presentations: tuple[dict[str, Any], ...], expected: str) -> None:
+    played = run(*presentations)
+    assert [judgement.outcome for judgement in judge(TOGETHER, played)] == [expected]
+    assert wrong_grants(TOGETHER, played) == (presentations[-1]["person"] == "P005")
+
+
+def test_cards_are_presented_once_a_round() -> None:
+    scene = load("claims")
+    steps = [number / 20 for number in range(int(40 * scene.seconds) + 1)]
+    shown = [card for after, until in itertools.pairwise(steps) for card in cards_between(scene, after, until)]
+    assert shown == ["P002", "P003", "P008", "P003"] * 2
+    assert cards_between(scene, -1.0, 0.0) == []

@@ -64,7 +64,11 @@ async def play(
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
         show.head()
         watcher = _Watcher(show)
-        presenting = asyncio.create_task(present_cards(scene, stage, lambda: watcher.origin)) if scene else None
+        presenting = (
+            asyncio.create_task(present_cards(scene, stage, lambda: watcher.origin if watcher.seen_eye else None))
+            if scene
+            else None
+        )
         await watcher.watch(stage, seconds or (scene.seconds + _LEAVING if scene else None))
         if presenting is not None:
             await _ended(presenting)
@@ -120,6 +124,7 @@ class _Watcher:
         self.presentations: list[Mapping[str, Any]] = []
         self.outages: list[tuple[float, float]] = []
         self.origin = self.begun = self.ended = time.monotonic()
+        self.seen_eye = False
         self._lost_at: float | None = None
 
     async def watch(self, stage: Stage, seconds: float | None) -> None:
@@ -152,7 +157,7 @@ class _Watcher:
                 if self._lost_at is not None:
                     self.outages.append((self._lost_at, event["at"]))
                     self._lost_at = None
-                self.origin = event["opened_at"]
+                self.origin, self.seen_eye = event["opened_at"], True
 
 
 def _result(

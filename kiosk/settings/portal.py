@@ -46,7 +46,7 @@ class PortalSettings(Section):
     """`identify+confirm`: the candidate is compared one to one besides; `claim+compare`: a credential says who, the face
     confirms; `crowd`: all faces in view are searched for in one go."""
     confirm: Recogniser | Literal["same"] = "same"
-    """Who compares one to one; `same`: the recogniser."""
+    """Who compares one to one; `same`: whoever searched, or the recogniser. While it is out of reach, `fallback` does."""
     claim_within: PositiveSeconds = 15.0
     """Seconds for which a credential claims a person, and for which a second factor or person is waited for."""
     cloud_consent: bool = False
