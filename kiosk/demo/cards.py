@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from kiosk.capture.script import Scene
-from kiosk.demo.stage import READER, Stage, card_of
+from kiosk.demo.equipment import READER, card_of
+from kiosk.demo.stage import Stage
 from kiosk.hardware.readers.simulated import present
 
 _LOOK_EVERY = 0.05

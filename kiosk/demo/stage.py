@@ -23,6 +23,7 @@ import httpx
 import msgspec
 
 from kiosk.demo import enrolling
+from kiosk.demo.equipment import ONE_TO_ONE, RULES, card_of, equipped
 from kiosk.errors import CameraError, KioskError, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.recognition.on_device.gallery import Gallery
@@ -35,7 +36,6 @@ from kiosk.settings import (
     PersonSettings,
     PortalSettings,
     QualitySettings,
-    RuleSettings,
     Section,
     SiteSettings,
     TencentIaiSettings,
@@ -46,34 +46,10 @@ from kiosk.settings import (
 APPID, BUCKET, GROUP = "10000001", "sandbox", "staff"
 AGREED = PortalSettings(cloud_consent=True)
 """A portal whose users let the cloud see them."""
-READER = "door"
-"""The simulated reader at doors that ask for a card."""
-_RULE = RuleSettings(
-    name="staff-may-enter",
-    when="verdict.kind == 'match' && presentation.faces == 1",
-    effect="grant",
-    unlock_seconds=1.0,
-)
-_RULES = {
-    "identify": _RULE,
-    "identify+confirm": _RULE.model_copy(update={"when": f"{_RULE.when} && verdict.confirmed"}),
-    "claim+compare": _RULE.model_copy(update={"when": f"{_RULE.when} && credential.person == subject.person"}),
-    "crowd": _RULE.model_copy(update={"when": "verdict.kind == 'match'"}),
-}
-_ONE_TO_ONE = frozenset({"identify+confirm", "claim+compare"})
 _RATE = 1e-2
 """Of the demo's few people. The vendor's tables begin at 10,000, and would ask of so few what is right for so many."""
-_CLAIM_WITHIN = 2.5
-"""Seconds: the next act's person must not find the last one's card."""
-_VERDICT_TTL, _SEEN_WITHIN = 3.0, 1.5
-"""Seconds, where the sandbox on this box has two pictures to look at, or one of several faces, and the eye several faces."""
 _START_WITHIN = 60.0
 _STOP_WITHIN = 10.0
-
-
-def card_of(person: str) -> str:
-    """The number of a person's card."""
-    return f"26:1:{person.removeprefix('P')}"
 
 
 class Stage:
@@ -109,7 +85,7 @@ class Stage:
                 for name in ("secret-id", "secret-key"):
                     self._write_secret(name)
                 self._clouds = self._sections(await self._start_sandbox(stack))
-            if DEVICE in self._portal.engines or self._portal.strategy in _ONE_TO_ONE:
+            if DEVICE in self._portal.engines or self._portal.strategy in ONE_TO_ONE:
                 self._at_home = await self._open_gallery()
             self._stack = stack.pop_all()
         return self
@@ -277,23 +253,11 @@ class Stage:
             **{f"[{name.replace('-', '_')}]": section for name, section in self._clouds.items()},
             "[on_device]": OnDeviceSettings(keep_photos=self._at_home is not None),
             "[portals.door]": self._portal,
-            "[[rules]]": _RULES[self._portal.strategy],
+            "[[rules]]": RULES[self._portal.strategy],
             **{f"[people.{name}]": PersonSettings(cards=(card_of(name),)) for name in self._people if self._portal.readers},
             "[web]": WebSettings(port=0, events=True, page=self._page),
         }
         return "\n".join((*(_table(header, section) for header, section in sections.items()), self._more))
-
-
-def equipped(portal: PortalSettings) -> PortalSettings:
-    """With what its strategy needs: a reader for claims; for masks, which the older host cannot compare, today's."""
-    extra: dict[str, object] = {}
-    if portal.strategy == "claim+compare" and not portal.readers:
-        extra |= {"readers": (f"sim:{READER}",), "claim_within": _CLAIM_WITHIN}
-    if portal.strategy != "identify":
-        extra |= {"verdict_ttl": _VERDICT_TTL, "presence_within": _SEEN_WITHIN}
-    if portal.strategy in _ONE_TO_ONE and portal.engines == ("tencent-legacy",):
-        extra["fallback"] = "tencent-iai"
-    return portal.model_copy(update=extra)
 
 
 def _table(header: str, section: Section) -> str:
