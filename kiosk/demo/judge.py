@@ -75,8 +75,11 @@ def _judge_act(act: Act, seen: Sequence[Presentation], *, down: bool) -> Judgeme
 
 
 def _was_only_advised(presentation: Presentation) -> bool:
-    """Whether nobody was asked who this is: on a slow box one walk-up may fall into two presentations, the first too far away."""
-    return presentation["outcome"] == "denied" and presentation["reason"] in ADVICE
+    """Whether nobody was asked who this is: on a slow box one walk-up may fall into two presentations, the first too far away,
+    or lost from sight before a picture was chosen.
+    """
+    lost = presentation["reason"] == "person_left" and presentation.get("attempts") == 0
+    return presentation["outcome"] == "denied" and (lost or presentation["reason"] in ADVICE)
 
 
 def _was_let_in_once(act: Act, presentation: Presentation) -> bool:

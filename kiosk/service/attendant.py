@@ -39,7 +39,8 @@ FRESH = 0.5
 class Visit:
     """What is known of one presentation so far.
 
-    `asked`: recognisers were, about its last shot; `waits_for`: the slug of what must come first.
+    `asked`: recognisers were, about its last shot; `credential`: the newest one good at that time; `waits_for`: the slug of
+    what must come first.
     """
 
     presentation: int
@@ -50,6 +51,7 @@ class Visit:
     answer: Answer | None = None
     settled: Settled | None = None
     asked: bool = False
+    credential: Credential | None = None
     waits_for: str = ""
     gone: bool = False
     published: bool = False
@@ -185,8 +187,9 @@ class Attendant:
             self._eye.tell(messages.Outcome(visit.presentation, "unasked"))
 
     def _ask(self, visit: Visit, shot: Shot) -> None:
-        visit.asked = True
-        self._spawn(self._recognise(visit, shot, self._claims.claimed(time.monotonic())))
+        now = time.monotonic()
+        visit.asked, visit.credential = True, self._claims.newest(now)
+        self._spawn(self._recognise(visit, shot, self._claims.claimed(now)))
 
     def _refusal(self, shot: Shot) -> AttackPresentation | Inconclusive | None:
         return alive.refusal(self._settings.liveness, shot.liveness)
@@ -230,7 +233,7 @@ class Attendant:
     def _decide(self, visit: Visit, shot: Shot, answer: Answer) -> None:
         visit.answer = answer
         now, policy = time.monotonic(), self._policy()
-        moment = Moment(self._door.facts(), self._faces, self._claims.newest(now))
+        moment = Moment(self._door.facts(), self._faces, self._claims.newest(now) or visit.credential)
         facts = self._surroundings.facts(answer.verdict, shot, moment)
         decision = policy.decide(facts, self._expiry(shot))
         self._door.post(Decided(now, visit.presentation, decision), evidence(answer, shot, policy, facts), shot.usable_at)
