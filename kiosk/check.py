@@ -24,7 +24,7 @@ from kiosk.recognition.build import reads_gallery
 from kiosk.recognition.on_device import calibration
 from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 from kiosk.recognition.strategy import DEVICE
-from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted
+from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted, wanted_of_two
 from kiosk.recognition.tencent.thresholds import least_score
 from kiosk.settings import CameraSettings, PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
 from kiosk.settings.lines import Use, parse
@@ -48,6 +48,8 @@ SUCCESSORS = {
     "getfaceinfo": "DetectFace on the photo: stored faces are no longer described",
 }
 """Each of the older host's interfaces, and the one of today that does the same."""
+
+_ONE_TO_ONE = frozenset({"identify+confirm", "claim+compare"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,10 @@ def _summary(settings: Settings, enrolled: Enrolled | None) -> Table:
 
 def _asked(portal: PortalSettings) -> str:
     away = f", else {portal.fallback}" if portal.fallback != "none" else ""
-    return portal.recogniser + away + (f", confirmed by {portal.second_opinion}" if portal.second_opinion != "none" else "")
+    twice = f", confirmed by {portal.second_opinion}" if portal.second_opinion != "none" else ""
+    how = "" if portal.strategy == "identify" else f"{portal.strategy}: "
+    one_to_one = f", one to one by {portal.confirm}" if portal.strategy in _ONE_TO_ONE and portal.confirm != "same" else ""
+    return how + portal.recogniser + away + twice + one_to_one
 
 
 def _listed(groups: tuple[str, ...]) -> str:
@@ -199,6 +204,7 @@ def _cloud_problems(settings: Settings) -> Iterator[str]:
         if iai.token_file is not None:
             yield from _trouble("tencent_iai.token_file", lambda file=iai.token_file: secret(file))
         yield from _trouble("tencent_iai", lambda: least_score(INTERFACE, wanted(iai)))
+        yield from _trouble("tencent_iai", lambda: least_score("CompareFace", wanted_of_two(iai)))
 
 
 def _account_problems(name: str, section: TencentLegacySettings | TencentIaiSettings) -> Iterator[str]:
@@ -223,6 +229,7 @@ def _warnings(settings: Settings, enrolled: Enrolled | None) -> Iterator[str]:
     if enrolled is not None and DEVICE in settings.engines and not enrolled.trouble:
         yield from _device_warnings(settings, enrolled)
     yield from _level_warnings(settings)
+    yield from _strategy_warnings(settings)
     for name, portal in settings.portals.items():
         if not portal.cloud_consent and enrolled is None:
             yield f"portals.{name}.cloud_consent is false: no face may leave the box, so nobody is recognised"
@@ -241,6 +248,27 @@ def _level_warnings(settings: Settings) -> Iterator[str]:
                 f"{driver} leaves a released line as it was: put dtparam=strict_gpiod into config.txt, "
                 "so that a lock falls shut even where everything of kiosk is killed at once"
             )
+
+
+def _strategy_warnings(settings: Settings) -> Iterator[str]:
+    """What each portal's strategy needs and does not find."""
+    photos = reads_gallery(settings) and settings.on_device.keep_photos
+    for name, portal in settings.portals.items():
+        comparers = {portal.recogniser if portal.confirm == "same" else portal.confirm, portal.fallback} & set(portal.engines)
+        one_to_one = portal.strategy in _ONE_TO_ONE
+        if one_to_one and not photos and "tencent-legacy" in comparers:
+            yield f"portals.{name}.strategy: /face/compare needs photos in the gallery (on_device.keep_photos): none, no match"
+        if one_to_one and not photos and "tencent-iai" in comparers:
+            yield (
+                f"portals.{name}.strategy: CompareMaskFace needs photos in the gallery (on_device.keep_photos); "
+                "masked people are not confirmed, others by VerifyFace"
+            )
+        if one_to_one and comparers == {"tencent-legacy"} and settings.quality.mask != "refused":
+            yield f"portals.{name}.strategy: /face/compare takes no masks; name tencent-iai or on-device as fallback or confirm"
+        if portal.strategy == "claim+compare" and not portal.readers and not portal.codes:
+            yield f"portals.{name}.strategy: no reader, and codes is off: only a claim by HTTP opens this door"
+        if portal.confirm != "same" and not one_to_one:
+            yield f"portals.{name}.confirm is not used by strategy '{portal.strategy}'"
 
 
 def _device_warnings(settings: Settings, enrolled: Enrolled) -> Iterator[str]:

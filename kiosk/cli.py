@@ -72,7 +72,7 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
 
 @app.command()
 def demo(
-    camera: Annotated[str, typer.Option(help="A camera URL; the default plays a scene, scene:attack another.")] = "scene:demo",
+    camera: Annotated[str | None, typer.Option(help="A camera URL; the default plays a scene, scene:attack another.")] = None,
     seconds: Annotated[float | None, typer.Option(help="How long; by default the scene once, a camera until Ctrl-C.")] = None,
     page: Annotated[bool, typer.Option("--page", help="Serve a status page with the annotated picture.")] = False,
     json: Json = False,
@@ -82,12 +82,17 @@ def demo(
     recogniser: Annotated[str, typer.Option(help="tencent-legacy, tencent-iai or on-device.")] = "tencent-legacy",
     fallback: Annotated[str, typer.Option(help="Another one, asked while the first is out of reach.")] = "none",
     second_opinion: Annotated[str, typer.Option(help="Another one, asked about every match.")] = "none",
+    strategy: Annotated[
+        str | None, typer.Option(help="identify, identify+confirm, claim+compare or crowd, with its scene.")
+    ] = None,
     liveness: Annotated[str, typer.Option(help="off, passive, passive+challenge or challenge.")] = "passive",
+    confirm: Annotated[str, typer.Option(help="Who compares one to one.")] = "same",
 ) -> None:
     """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
     from kiosk.demo import play  # noqa: PLC0415
 
-    portal = {"recogniser": recogniser, "fallback": fallback, "second_opinion": second_opinion, "liveness": liveness}
+    portal = {"recogniser": recogniser, "fallback": fallback, "second_opinion": second_opinion, "confirm": confirm}
+    portal |= {"liveness": liveness} | ({"strategy": strategy} if strategy else {})
     playing = play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or (), portal=portal)
     sys.exit(asyncio.run(playing))
 

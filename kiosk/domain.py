@@ -210,6 +210,31 @@ class Shot(Struct, frozen=True, tag="shot"):
     liveness: Liveness = UNCHECKED
 
 
+MOST_TOGETHER = 10
+"""Faces that one picture may be searched for: SearchPersons' limit (protocol: MaxFaceNum)."""
+
+
+class Crowd(Struct, frozen=True, tag="crowd"):
+    """Shots of people who are there together, and one picture of all these faces and no other.
+
+    `size`: the picture's width and height in pixels; `boxes`: of the faces in it, in the order of `shots`.
+    """
+
+    shots: Annotated[tuple[Shot, ...], Meta(min_length=2, max_length=MOST_TOGETHER)]
+    jpeg: Annotated[bytes, Meta(min_length=64, max_length=5_000_000)]
+    size: tuple[Annotated[int, Meta(ge=64, le=4000)], Annotated[int, Meta(ge=64, le=4000)]]
+    boxes: Annotated[tuple[Box, ...], Meta(min_length=2, max_length=MOST_TOGETHER)]
+
+    def __post_init__(self) -> None:
+        if len(self.shots) != len(self.boxes):
+            raise ValueError("each shot has a box")
+        if len({shot.probe.presentation for shot in self.shots}) < len(self.shots):
+            raise ValueError("each presentation has one shot")
+
+    def __repr__(self) -> str:
+        return f"Crowd({len(self.shots)} faces, {self.size[0]}×{self.size[1]}, {len(self.jpeg)} bytes)"
+
+
 class Ended(Struct, frozen=True, tag="ended"):
     """The person left. `defects` counts frames by the defect they were refused for; `best` is the best frame's report.
 
@@ -227,7 +252,7 @@ class Ended(Struct, frozen=True, tag="ended"):
     liveness: Liveness = UNCHECKED
 
 
-PresentationEvent = Began | Told | Shot | Ended
+PresentationEvent = Began | Told | Shot | Crowd | Ended
 
 
 class Candidate(Struct, frozen=True):
@@ -237,6 +262,7 @@ class Candidate(Struct, frozen=True):
     score: Percent
     face: str = ""
     tag: str = ""
+    groups: tuple[Name, ...] = ()
 
 
 class Match(Struct, frozen=True, tag="match"):

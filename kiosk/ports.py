@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
-from kiosk.domain import Box, Embedding, Face, Measure, Point, Probe, QualityReport, Verdict
+from kiosk.domain import Box, Crowd, Embedding, Face, Measure, Point, PresentationId, Probe, QualityReport, Verdict
 
 Line = Annotated[str, Meta(max_length=100)]
 
@@ -23,6 +23,18 @@ class Recogniser(Protocol):
         """1:N. Ends before `deadline` (monotonic seconds).
 
         Raises RecogniserError for every fault; a non-match is a value.
+        """
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        """1:1: whether the probe is `person`'s; a Match names them, a NonMatch says `not_confirmed`.
+
+        Inconclusive `reference_missing` where there is nothing to compare with. Otherwise as `identify`.
+        """
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[PresentationId, Verdict]:
+        """1:N for each of several: one verdict for every presentation of `crowd`. Otherwise as `identify`.
+
+        Inconclusive `face_not_matched` where the engine's faces could not be told to be whose.
         """
 
     async def warm(self) -> None:
@@ -84,8 +96,8 @@ class Wish(Struct, frozen=True):
     `quality`: measures, pose and grade (without: an empty report of grade 0); `embed`: the faces that get an embedding,
     with `largest` small ones beside it may be missing altogether; `upper`: these get one of their upper part too;
     `mask`: whether a mask is worn; `live`: whether the face looks like a living one; `landmarks`: of the ten largest;
-    `rotate`: the photo is turned by the quarter turns at which its faces are surest; `closely`: with `quality`, every measure that can be taken, also where a defect is
-    plain before.
+    `rotate`: the photo is turned by the quarter turns at which its faces are surest; `closely`: with `quality`, every measure
+    that can be taken, also where a defect is plain before.
     """
 
     quality: bool = True

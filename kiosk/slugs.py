@@ -137,6 +137,16 @@ TABLE: dict[str, Entry] = {
         ("No entry by face here", "此处不支持刷脸"),
         ("this face may not leave the box, and no engine on it is configured", "未获上传同意，且未配置本机识别"),
     ),
+    "not_confirmed": Entry(
+        "refusal",
+        ("Not recognised", "未能识别"),
+        ("the face is not surely the person's who was claimed or found", "人脸与所称人员不符"),
+    ),
+    "credential_wanted": Entry(
+        "refusal",
+        ("Present your card or code", "请出示卡片或二维码"),
+        ("nobody was claimed: no card, code or PIN", "未出示任何凭证"),
+    ),
     # The portal's own refusals.
     "verdict_expired": Entry("portal", _AGAIN, ("the verdict came later than verdict_ttl", "判定已过期")),
     "person_left": Entry("portal", _AGAIN, ("the person was gone when the relay would have fired", "开门前人已离开")),
@@ -184,6 +194,19 @@ TABLE: dict[str, Entry] = {
     ),
     "liveness_rejected": Entry("cloud", _AGAIN, ("the cloud doubts that the person is real", "云端怀疑不是真人")),
     "picture_rejected": Entry("cloud", _AGAIN, ("the cloud rejects the picture", "云端拒绝图片")),
+    "reference_missing": Entry(
+        "cloud",
+        ("Please see the staff", "请联系工作人员"),
+        ("no reference to compare one to one with", "没有可用于一对一比对的参考照片"),
+    ),
+    "mask_not_comparable": Entry(
+        "cloud",
+        ("Please take off the mask", "请摘下口罩"),
+        ("the older cloud host compares no masked faces", "旧版云服务无法比对戴口罩的人脸"),
+    ),
+    "face_not_matched": Entry(
+        "cloud", _AGAIN, ("the cloud's faces overlap with nobody's alone", "云端返回的人脸框无法与画面中的人对应")
+    ),
     # Photos handed in.
     "image_decode_failed": Entry(
         "photo", ("Please give another photo", "请换一张照片"), ("the photo cannot be decoded", "图片无法解码")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from kiosk.bench import masks
 from kiosk.bench.spoiling import Face, blur, cover, fog, gamma, roll, side_light, sunglasses, turn
+from kiosk.capture import masks
 from kiosk.capture.script import assets
 from kiosk.vision.pixels import Image
 from tests.hostile_stage import encoded, hostile, with_exif

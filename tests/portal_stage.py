@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from kiosk.domain import Box, Face, Probe, QualityReport
+from kiosk.domain import Box, Crowd, Face, Probe, QualityReport, Shot
 from kiosk.ports import AnalysedFace
 from kiosk.recognition.on_device.enrolled import CURRENT
 from kiosk.recognition.on_device.gallery import Gallery
@@ -31,10 +31,10 @@ def enrol(
         gallery.update_person(name, consent=consent)
 
 
-def probe_of(name: str | None, *, masked: bool = False) -> Probe:
+def probe_of(name: str | None, *, masked: bool = False, presentation: int = 1) -> Probe:
     """Somebody before the camera; None: the eye sent no embeddings."""
     return Probe(
-        presentation=1,
+        presentation=presentation,
         camera="front",
         captured_at=time.monotonic(),
         jpeg=photo(name or "nobody"),
@@ -45,3 +45,13 @@ def probe_of(name: str | None, *, masked: bool = False) -> Probe:
         upper=None if name is None else embedding(f"upper {name}"),
         masked=masked,
     )
+
+
+SPREAD = (Box(5.0, 5.0, 40.0, 40.0), Box(55.0, 5.0, 40.0, 40.0), Box(5.0, 55.0, 40.0, 40.0))
+"""Where the faces of a crowd are."""
+
+
+def crowd_of(*names: str) -> Crowd:
+    """These people, numbered from 1."""
+    shots = tuple(Shot(probe_of(name, presentation=number), time.monotonic(), 1) for number, name in enumerate(names, 1))
+    return Crowd(shots, photo(*names), (100, 100), SPREAD[: len(names)])

@@ -61,7 +61,7 @@ def _names(photo: bytes) -> list[str]:
 
 @dataclass
 class Eye:
-    """Stands for the process that analyses photos. By name: what goes wrong, and a face's grade, score and side in pixels.
+    """Stands for the process that analyses photos. By name: what goes wrong, and a face's grade, score, side in pixels or box.
 
     A name with `#` wears a mask. Where people are `lying`, nobody is seen unless the photo is turned.
     """
@@ -70,6 +70,7 @@ class Eye:
     grades: dict[str, int] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     sides: dict[str, int] = field(default_factory=dict)
+    boxes: dict[str, Box] = field(default_factory=dict)
     format: str = "jpeg"
     size: tuple[int, int] = (100, 100)
     lying: bool = False
@@ -91,7 +92,7 @@ class Eye:
     def _face(self, name: str, wish: Wish, *, largest: bool) -> AnalysedFace:
         """Nothing that was not wished for."""
         side = self.sides.get(name, 104 if wish.live else 80)
-        face = Face(Box(10.4, -9.6, side, side), self.scores.get(name, 0.9), POINTS)
+        face = Face(self.boxes.get(name, Box(10.4, -9.6, side, side)), self.scores.get(name, 0.9), POINTS)
         report = QualityReport({}, (), 0)
         if wish.quality:
             shapes = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.7, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.8, "jawOpen": 0.9}

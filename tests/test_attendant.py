@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,8 +16,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.access.alive import refusal
-from kiosk.domain import UNCHECKED, AttackPresentation, Began, Ended, Inconclusive, Liveness, Match, Probe, Shot, Verdict
-from kiosk.eye.messages import Examined
+from kiosk.access.policy import Policy
+from kiosk.domain import (
+    UNCHECKED,
+    AttackPresentation,
+    Began,
+    Credential,
+    CredentialKind,
+    Crowd,
+    Ended,
+    Inconclusive,
+    Liveness,
+    Match,
+    NonMatch,
+    Probe,
+    Shot,
+    Verdict,
+)
+from kiosk.eye import messages
+from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.hardware.relay import read_state
 from kiosk.heartbeat import Heartbeat
 from kiosk.journal.log import Journal, Row, tail, verify
@@ -24,11 +42,12 @@ from kiosk.metrics import Metrics
 from kiosk.recognition.build import Vote
 from kiosk.recognition.strategy import Engine, Plan, Strategy
 from kiosk.service.attendant import Attendant
+from kiosk.service.claims import Claims
 from kiosk.service.door import Door
-from kiosk.service.rulebook import Rulebook
+from kiosk.service.facts import Surroundings
 from kiosk.service.tally import Tally
 from kiosk.settings import LivenessPolicy, PortalSettings, RuleSettings, Settings
-from tests.portal_stage import probe_of
+from tests.portal_stage import SPREAD, probe_of
 
 POLICIES: tuple[LivenessPolicy, ...] = ("off", "passive", "passive+challenge", "challenge")
 LIVE = Liveness(88, "live", "", 5)
@@ -42,16 +61,38 @@ class Knower:
 
     name: str = "tencent-iai"
     shown: list[Probe] = field(default_factory=list)
+    claimed: list[str] = field(default_factory=list)
+    pause: float = 0.0
+    crowds: list[Crowd] = field(default_factory=list)
 
     async def identify(self, probe: Probe, deadline: float) -> Verdict:
         assert deadline > 0
         self.shown.append(probe)
-        await asyncio.sleep(0)
-        return Match("ann", 99.0, 90.0, self.name)
+        await asyncio.sleep(self.pause)
+        return Match("ann", 99.0, 90.0, self.name, groups=("day",))
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        self.claimed.append(person)
+        found = await self.identify(probe, deadline)
+        return found if person == "ann" else NonMatch("not_confirmed", 5.0, self.name)
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[int, Verdict]:
+        self.crowds.append(crowd)
+        return {shot.probe.presentation: await self.identify(shot.probe, deadline) for shot in crowd.shots}
 
     async def warm(self) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class Watched(EyeSupervisor):
+    """An eye that does not run, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[messages.Outcome] = []
+
+    def tell(self, message: messages.Outcome) -> None:
+        self.told.append(message)
 
 
 @dataclass
@@ -59,42 +100,72 @@ class Scene:
     attendant: Attendant
     knower: Knower
     folder: Path
+    eye: Watched = field(default_factory=Watched)
 
-    async def shoot(self, liveness: Liveness) -> Row:
+    async def shoot(self, liveness: Liveness, number: int = 1) -> Row:
         """The row the shot ends in."""
-        now = time.monotonic()
-        self.attendant.hear(Began(1, now))
-        self.attendant.hear(Examined(at=now, captured=1, dropped=0, examined=1, faces=1, present=(1,), stage_seconds={}))
-        self.attendant.hear(Shot(probe_of("ann"), now, 1, liveness))
-        return await self.written()
+        self.come(number)
+        self.attendant.hear(self.shot(liveness, number))
+        return await self.row()
 
-    async def written(self) -> Row:
-        """The newest row, once it is of a presentation."""
-        while not (rows := tail(self.folder / "journal.sqlite", 1)) or rows[0].presentation is None:
+    def come(self, *numbers: int) -> None:
+        now = time.monotonic()
+        for number in numbers:
+            self.attendant.hear(Began(number, now))
+        self.attendant.hear(
+            messages.Examined(at=now, captured=1, dropped=0, examined=1, faces=len(numbers), present=numbers, stage_seconds={})
+        )
+
+    def shot(self, liveness: Liveness = UNCHECKED, number: int = 1) -> Shot:
+        return Shot(probe_of("ann", presentation=number), time.monotonic(), 1, liveness)
+
+    def leave(self, number: int = 1) -> None:
+        now = time.monotonic()
+        self.attendant.hear(Ended(number, now, now, now, 5, 1, {}, None))
+
+    def present(self, person: str, kind: CredentialKind = "card") -> None:
+        self.attendant.presented(Credential(kind, time.monotonic(), person))
+
+    async def rows(self, count: int) -> list[Row]:
+        """All rows of presentations, the last first, once there are as many."""
+        while len(found := [row for row in self.kept() if row.presentation is not None]) < count:
             await asyncio.sleep(0.01)
-        return rows[0]
+        return found
+
+    async def row(self) -> Row:
+        return (await self.rows(1))[-1]
+
+    def kept(self) -> list[Row]:
+        return tail(self.folder / "journal.sqlite", 100)
 
 
 @asynccontextmanager
-async def running(folder: Path, policy: LivenessPolicy, vote: Vote | None = None) -> AsyncIterator[Scene]:
+async def running(
+    folder: Path,
+    policy: LivenessPolicy = "off",
+    vote: Vote | None = None,
+    when: str = "verdict.kind == 'match'",
+    **options: object,
+) -> AsyncIterator[Scene]:
     journal = await Journal.open(folder / "journal.sqlite")
     heartbeat = Heartbeat()
     heartbeat.register("journal", 0.0)
     heartbeat.register("recognition", 5.0)
     tally = Tally(Settings.model_construct(), Metrics("test"), heartbeat)
-    settings = PortalSettings(presence_within=20.0, verdict_ttl=30.0, liveness=policy)
+    settings = PortalSettings.model_validate({"presence_within": 20.0, "verdict_ttl": 30.0, "liveness": policy, **options})
     door = Door("door", settings, folder, journal, tally)
     await door.open()
-    rule = RuleSettings(name="staff", when="verdict.kind == 'match'", effect="grant", unlock_seconds=0.2)
+    policy_of_rules = Policy.compile((RuleSettings(name="staff", when=when, effect="grant", unlock_seconds=0.2),))
     knower = Knower()
-    strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _: True)
-    rulebook = Rulebook(Settings(rules=(rule,)), None, tally)
-    attendant = Attendant("door", settings, strategy, rulebook, door, tally, vote)
+    strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _, __: True, kind=settings.strategy)
+    attendant = Attendant("door", settings, strategy, lambda: policy_of_rules, door, tally, Surroundings("lab"), vote)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
+    scene = Scene(attendant, knower, folder)
+    attendant.watch(scene.eye)
     try:
         while door.state != "locked" and not any(task.done() for task in tasks):
             await asyncio.sleep(0.01)
-        yield Scene(attendant, knower, folder)
+        yield scene
     finally:
         for task in tasks:
             task.cancel()
@@ -147,7 +218,7 @@ async def test_who_is_there_is_recognised(tmp_path: Path, policy: LivenessPolicy
 async def test_the_clouds_vote_comes_before_recognition_and_is_journalled(
     tmp_path: Path, liveness: Liveness, said: float | Inconclusive | None, reason: str | None
 ) -> None:
-    async def vote(_: Probe, deadline: float) -> float | Inconclusive | None:
+    async def vote(_: Probe, __: str, deadline: float) -> float | Inconclusive | None:
         assert deadline > time.monotonic()
         return said
 
@@ -162,7 +233,7 @@ async def test_the_clouds_vote_comes_before_recognition_and_is_journalled(
 
 @pytest.mark.parametrize(("policy", "liveness"), [("passive", ATTACK), ("passive", DOUBT), ("off", LIVE)])
 async def test_nobody_votes_where_it_could_change_nothing(tmp_path: Path, policy: LivenessPolicy, liveness: Liveness) -> None:
-    async def vote(_: Probe, deadline: float) -> float:
+    async def vote(_: Probe, __: str, deadline: float) -> float:
         raise AssertionError(deadline)
 
     async with running(tmp_path, policy, vote) as scene:
@@ -175,9 +246,160 @@ async def test_an_attack_of_which_no_picture_came_is_journalled_as_one(tmp_path:
         now = time.monotonic()
         scene.attendant.hear(Began(1, now))
         scene.attendant.hear(Ended(1, now, now, None, 9, 0, {"blurred": 9}, None, ATTACK))
-        row = await scene.written()
+        row = await scene.row()
     body = msgspec.json.decode(row.body)
     assert (row.kind, body["reason"], body["liveness"]["state"]) == ("denied", "screen_suspected", "attack")
+
+
+# --- claims -------------------------------------------------------------------------------------------------------------
+
+CLAIMING: dict[str, Any] = {"strategy": "claim+compare"}
+
+
+async def test_without_a_claim_nobody_is_asked_and_the_person_is_told_what_is_missing(tmp_path: Path) -> None:
+    async with running(tmp_path, **CLAIMING) as scene:
+        scene.come(1)
+        scene.attendant.hear(scene.shot())
+        scene.leave()
+        row = await scene.row()
+        assert scene.knower.shown == []
+    assert (row.kind, msgspec.json.decode(row.body)["reason"]) == ("denied", "credential_wanted")
+
+
+@pytest.mark.parametrize("first", ["card", "face"])
+async def test_a_claim_and_its_face_open_in_either_order(tmp_path: Path, first: str) -> None:
+    async with running(tmp_path, when="credential.person == subject.person", **CLAIMING) as scene:
+        scene.come(1)
+        for step in (first, "face" if first == "card" else "card"):
+            if step == "card":
+                scene.present("ann")
+            else:
+                scene.attendant.hear(scene.shot())
+        row = await scene.row()
+        assert scene.knower.claimed == ["ann"]
+    assert row.kind == "granted"
+    assert msgspec.json.decode(row.body)["facts"]["credential"] == {"kind": "card", "person": "ann", "duress": False}
+
+
+async def test_a_face_that_is_not_the_claimed_persons_stays_out(tmp_path: Path) -> None:
+    async with running(tmp_path, **CLAIMING) as scene:
+        scene.present("bob")
+        row = await scene.shoot(UNCHECKED)
+    assert (row.kind, msgspec.json.decode(row.body)["reason"]) == ("denied", "not_confirmed")
+
+
+async def test_a_claim_is_good_once(tmp_path: Path) -> None:
+    async with running(tmp_path, **CLAIMING) as scene:
+        scene.present("ann")
+        assert (await scene.shoot(UNCHECKED)).kind == "granted"
+        while not scene.eye.told:
+            await asyncio.sleep(0.01)
+        scene.come(2)
+        scene.attendant.hear(scene.shot(number=2))
+        scene.leave(2)
+        row = (await scene.rows(2))[-1]
+        assert len(scene.knower.shown) == 1
+    assert msgspec.json.decode(row.body)["reason"] == "credential_wanted"
+
+
+async def test_a_shot_that_has_become_old_is_taken_again(tmp_path: Path) -> None:
+    async with running(tmp_path, verdict_ttl=0.02, **CLAIMING) as scene:
+        scene.come(1)
+        scene.attendant.hear(scene.shot())
+        await asyncio.sleep(0.03)
+        scene.present("ann")
+        assert scene.eye.told == [messages.Outcome(1, "unasked")]
+        assert scene.knower.shown == []
+        scene.leave()
+        assert (await scene.row()).kind == "denied"
+
+
+async def test_a_claim_that_runs_out_while_it_is_compared_still_counts(tmp_path: Path) -> None:
+    async with running(tmp_path, when="credential.person == subject.person", claim_within=0.3, **CLAIMING) as scene:
+        scene.knower.pause = 0.5
+        scene.present("ann")
+        row = await scene.shoot(UNCHECKED)
+    assert row.kind == "granted"
+
+
+async def test_an_attack_needs_no_claim_to_be_written_down(tmp_path: Path) -> None:
+    async with running(tmp_path, **CLAIMING) as scene:
+        row = await scene.shoot(ATTACK)
+    assert msgspec.json.decode(row.body)["reason"] == "screen_suspected"
+
+
+@given(
+    within=st.floats(1, 60),
+    shown=st.lists(
+        st.tuples(st.floats(0, 30), st.sampled_from(["", "ann", "bob"]), st.sampled_from(["card", "pin"])), max_size=6
+    ),
+    wait=st.floats(0, 90),
+)
+def test_who_is_claimed_presented_something_good_a_moment_ago(
+    within: float, shown: list[tuple[float, str, CredentialKind]], wait: float
+) -> None:
+    claims, now, past = Claims(within, claiming=True), 0.0, []
+    for pause, person, kind in shown:
+        now += pause
+        credential = Credential(kind, now, person)
+        claimed = claims.take(credential)
+        assert claimed <= bool(person), "a credential that is nobody's claims nobody"
+        past += [credential] if claimed else []
+        assert claims.newest(now) == credential
+    now += wait
+    last = past[-1] if past else None
+    assert claims.claimed(now) == (last.person if last and now - last.at <= within else "")
+    assert not Claims(within, claiming=False).take(Credential("card", now, "ann"))
+    claims.spend()
+    assert (claims.claimed(now), claims.newest(now)) == ("", None)
+
+
+def test_a_pin_after_the_card_is_a_second_factor() -> None:
+    claims = Claims(15.0, claiming=True)
+    assert claims.take(Credential("card", 1.0, "ann"))
+    assert not claims.take(Credential("pin", 2.0, "ann"))
+    assert claims.take(Credential("pin", 3.0, "bob"))
+    assert claims.claimed(4.0) == "bob"
+
+
+# --- crowds, and what is written down --------------------------------------------------------------------------------------
+
+
+def together(*shots: Shot) -> Crowd:
+    return Crowd(shots, shots[0].probe.jpeg, (100, 100), SPREAD[: len(shots)])
+
+
+async def test_a_crowd_is_shown_in_one_go_and_decided_one_by_one(tmp_path: Path) -> None:
+    async with running(tmp_path, strategy="crowd") as scene:
+        scene.come(1, 2)
+        scene.attendant.hear(together(scene.shot(), scene.shot(number=2)))
+        rows = await scene.rows(2)
+        assert len(scene.knower.crowds) == 1
+    assert {row.presentation: row.kind for row in rows} == {1: "granted", 2: "withheld"}
+
+
+@pytest.mark.parametrize("strategy", ["crowd", "identify"])
+async def test_the_picture_of_all_stays_where_one_of_them_is_an_attack(tmp_path: Path, strategy: str) -> None:
+    async with running(tmp_path, strategy=strategy) as scene:
+        scene.come(1, 2)
+        scene.attendant.hear(together(scene.shot(ATTACK), scene.shot(number=2)))
+        rows = await scene.rows(2)
+        assert (scene.knower.crowds, [probe.presentation for probe in scene.knower.shown]) == ([], [2])
+    assert {row.presentation: row.kind for row in rows} == {1: "denied", 2: "granted"}
+
+
+async def test_the_journal_keeps_all_that_a_rule_could_ask(tmp_path: Path) -> None:
+    async with running(tmp_path) as scene:
+        scene.present("ann", "qr")
+        row = await scene.shoot(UNCHECKED)
+    facts = msgspec.json.decode(row.body)["facts"]
+    assert facts["subject"] == {"person": "ann", "tag": "", "groups": ["day"], "tags": [], "valid": True}
+    assert (facts["portal"]["name"], facts["portal"]["state"], facts["site"]) == ("door", "locked", {"name": "lab"})
+    assert (facts["credential"]["kind"], facts["time"]) == ("qr", {"trusted": False})
+    assert facts["presentation"] == {"faces": 1, "attempt": 1}
+
+
+# --- liveness ---------------------------------------------------------------------------------------------------------------
 
 
 @given(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kiosk.bench.calibrate import Looker, Seen, _toml
 from kiosk.bench.fitting import Collection, Faces, fit
-from kiosk.bench.masks import draw
+from kiosk.capture.masks import draw
 from kiosk.recognition.on_device.calibration import (
     Curve,
     Description,

@@ -134,3 +134,19 @@ def test_the_clouds_vote_on_liveness_needs_an_account(enrolled: Path) -> None:
     assert any(says in problem for problem in checked(enrolled, voting, recogniser="on-device").problems)
     assert not any(says in problem for problem in checked(enrolled, voting, recogniser="on-device", liveness="off").problems)
     assert not any(says in problem for problem in checked(enrolled, recogniser="on-device").problems)
+
+
+def test_a_strategy_that_misses_something_is_a_warning(tmp_path: Path) -> None:
+    def told(**portal: str) -> str:
+        asked = {f"portals.door.{name}": value for name, value in portal.items()}
+        return "\n".join(survey(load(None, {"site.state_dir": str(tmp_path), **asked})).warnings)
+
+    assert "strategy" not in told(recogniser="tencent-iai")
+    compared = told(recogniser="tencent-legacy", strategy="identify+confirm")
+    assert "/face/compare needs photos" in compared
+    assert "takes no masks" in compared
+    assert "CompareMaskFace needs photos" in told(recogniser="tencent-legacy", strategy="identify+confirm", confirm="tencent-iai")
+    claimed = told(recogniser="tencent-iai", strategy="claim+compare")
+    assert "only a claim by HTTP" in claimed
+    assert "only a claim by HTTP" not in told(recogniser="tencent-iai", strategy="claim+compare", codes="true")
+    assert "confirm is not used" in told(recogniser="tencent-iai", strategy="crowd", confirm="on-device")

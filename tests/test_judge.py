@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
 
-from kiosk.capture.script import Act, Scene
+from kiosk.capture.script import Act, Scene, load
+from kiosk.demo.cards import cards_between
 from kiosk.demo.judge import Run, judge, wrong_grants
 
 SCENE = Scene(
@@ -70,6 +72,12 @@ def test_what_goes_wrong_is_said(presentations: list[dict[str, Any]], expected: 
     assert outcomes(run(*presentations)) == expected
 
 
+def test_who_was_lost_from_sight_unasked_counts_for_nothing() -> None:
+    lost = denied(101.1, "person_left") | {"attempts": 0}
+    assert outcomes(run(lost, granted(101.9), denied(105.1))) == ["met", "met"]
+    assert outcomes(run(lost | {"attempts": 1}, granted(101.9), denied(105.1))) == ["failed", "met"]
+
+
 @pytest.mark.parametrize("wrong", [granted(105.1), granted(101.1, "P003"), granted(108.5)])
 def test_a_wrong_grant_is_counted_whenever_it_happens(wrong: dict[str, Any]) -> None:
     assert wrong_grants(SCENE, run(wrong)) == 1
@@ -98,3 +106,35 @@ def test_a_judgement_can_be_printed_as_json() -> None:
         "happened": "grant:P002",
         "outcome": "met",
     }
+
+
+TOGETHER = Scene(
+    title="two at once",
+    seconds=10.0,
+    enrolled=("P002", "P003"),
+    acts=(Act(name="both", at=1.0, lasts=4.0, person="P002", beside="P003", expect=("grant:P002", "grant:P003")),),
+)
+
+
+@pytest.mark.parametrize(
+    ("presentations", "expected"),
+    [
+        ((granted(101.1), granted(101.1, "P003")), "met"),
+        ((granted(101.1), granted(101.1, "P003"), denied(102.0, "relay_busy", "P003")), "met"),
+        ((granted(101.1), granted(101.1)), "failed"),
+        ((granted(101.1), denied(101.1)), "failed"),
+        ((granted(101.1), granted(101.1, "P003"), granted(101.1, "P005")), "failed"),
+    ],
+)
+def test_each_of_several_has_an_answer_of_their_own(presentations: tuple[dict[str, Any], ...], expected: str) -> None:
+    played = run(*presentations)
+    assert [judgement.outcome for judgement in judge(TOGETHER, played)] == [expected]
+    assert wrong_grants(TOGETHER, played) == (presentations[-1]["person"] == "P005")
+
+
+def test_cards_are_presented_once_a_round() -> None:
+    scene = load("claims")
+    steps = [number / 20 for number in range(int(40 * scene.seconds) + 1)]
+    shown = [card for after, until in itertools.pairwise(steps) for card in cards_between(scene, after, until)]
+    assert shown == ["P002", "P003", "P008", "P003"] * 2
+    assert cards_between(scene, -1.0, 0.0) == []

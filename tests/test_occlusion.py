@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.bench import masks
 from kiosk.bench.spoiling import Face, blur, cover, fog, gamma, hat, scale, side_light, sunglasses, turn
+from kiosk.capture import masks
 from kiosk.domain import Masking, QualityReport
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision.assessor import Assessor, load

@@ -160,6 +160,16 @@ def test_the_best_of_the_settling_time_is_sent() -> None:
     assert [type(action) for action in stage.actions].count(Keep) == 2
 
 
+def test_a_picture_that_nobody_was_asked_about_is_taken_again_at_once_and_costs_no_attempt() -> None:
+    stage = Stage(attempts=1)
+    assert len(sends(stage.show(sighting(), frames=10))) == 1
+    stage.outcome("unasked")
+    assert [send.attempt for send in sends(stage.show(sighting(), frames=10))] == [1]
+    stage.outcome("refused")
+    stage.outcome("unasked")
+    assert sends(stage.show(sighting(), frames=30)) == []
+
+
 def test_a_better_grade_beats_a_sharper_picture() -> None:
     stage = Stage()
     stage.show(sighting(grade=3, sharpness=61))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kiosk.configuration import load
-from kiosk.domain import AttackPresentation, Candidate, Inconclusive, Match, NonMatch, Probe, Verdict
+from kiosk.domain import AttackPresentation, Candidate, Crowd, Inconclusive, Match, NonMatch, Probe, Shot, Verdict
 from kiosk.errors import (
     ClockRejected,
     ConfigurationError,
@@ -28,14 +29,14 @@ from kiosk.errors import (
 from kiosk.recognition import build
 from kiosk.recognition.build import Engines
 from kiosk.recognition.consent import DOUBT, Likely, may_leave
-from kiosk.recognition.judging import agree
+from kiosk.recognition.judging import agree, confirm
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
-from kiosk.recognition.strategy import DEVICE, DEVICE_SHARE, Answer, Engine, Plan, Strategy, out_of_reach, turn_ends
+from kiosk.recognition.strategy import DEVICE, DEVICE_SHARE, Answer, Engine, Kind, Plan, Strategy, out_of_reach, turn_ends
 from kiosk.recognition.tencent import repeats
 from kiosk.recognition.tencent.events import Asked, CallEvent
 from kiosk.settings import Settings
-from tests.portal_stage import enrol, probe_of
+from tests.portal_stage import SPREAD, crowd_of, enrol, probe_of
 
 CLOUDS = ("tencent-legacy", "tencent-iai")
 ENGINES = (*CLOUDS, DEVICE)
@@ -48,6 +49,7 @@ class Scripted:
         self.name = name
         self._says = says
         self.asked: list[float] = []
+        self.claimed: list[str] = []
 
     async def identify(self, probe: Probe, deadline: float) -> Verdict:
         self.asked.append(deadline)
@@ -55,6 +57,14 @@ class Scripted:
         if isinstance(self._says, RecogniserError):
             raise self._says
         return self._says
+
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:
+        self.claimed.append(person)
+        return await self.identify(probe, deadline)
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[int, Verdict]:
+        said = await self.identify(crowd.shots[0].probe, deadline)
+        return dict.fromkeys((shot.probe.presentation for shot in crowd.shots), said)
 
     async def warm(self) -> None: ...
 
@@ -69,13 +79,17 @@ def engine_of(name: str, says: Verdict | RecogniserError | None = None, seconds:
     return Engine(Scripted(name, says or match(name)), seconds, cloud=name != DEVICE)
 
 
-def asked(engine: Engine) -> list[float]:
+def scripted(engine: Engine) -> Scripted:
     assert isinstance(engine.recogniser, Scripted)
-    return engine.recogniser.asked
+    return engine.recogniser
+
+
+def asked(engine: Engine) -> list[float]:
+    return scripted(engine).asked
 
 
 async def answer_of(plan: Plan, *, allowed: bool = True) -> Answer:
-    return await Strategy(plan, lambda _: allowed, lambda: 100.0).answer(probe_of("ann"), 104.0)
+    return await Strategy(plan, lambda _, __: allowed, lambda: 100.0).answer(probe_of("ann"), 104.0)
 
 
 # --- the fallback -------------------------------------------------------------------------------------------------------
@@ -124,6 +138,110 @@ async def test_where_both_are_away_the_last_word_is_the_fallbacks() -> None:
     answer = await answer_of(plan)
     assert answer.verdict == Inconclusive("cloud_busy", "tencent-legacy")
     assert [opinion.error.slug for opinion in answer.opinions if opinion.error] == ["cloud_unreachable", "cloud_busy"]
+
+
+# --- one to one ---------------------------------------------------------------------------------------------------------
+
+
+async def confirmed_by(plan: Plan, *, masked: bool = False) -> Answer:
+    strategy = Strategy(plan, lambda _, __: True, lambda: 100.0, kind="identify+confirm")
+    return await strategy.answer(probe_of("ann", masked=masked), 104.0)
+
+
+def asks(answer: Answer) -> list[tuple[str, str]]:
+    return [(opinion.engine, opinion.asked) for opinion in answer.opinions]
+
+
+async def test_who_was_found_is_compared_by_the_same_engine() -> None:
+    engine = engine_of("tencent-iai", replace(match("tencent-iai", tag="staff"), false_match_rate=1e-3, groups=("day",)))
+    answer = await confirmed_by(Plan(engine))
+    assert isinstance(answer.verdict, Match)
+    assert (answer.verdict.person, answer.verdict.tag, answer.verdict.groups) == ("ann", "staff", ("day",))
+    assert (answer.verdict.engine, answer.verdict.confirmed) == ("tencent-iai", True)
+    assert asks(answer) == [("tencent-iai", "identify"), ("tencent-iai", "verify")]
+    assert scripted(engine).claimed == ["ann"]
+
+
+@pytest.mark.parametrize("said", [match(DEVICE, person="bob"), NonMatch("not_confirmed", 20.0, DEVICE)], ids=["bob", "nobody"])
+async def test_who_is_not_confirmed_is_not_let_in(said: Verdict) -> None:
+    answer = await confirmed_by(Plan(engine_of("tencent-iai"), comparer=engine_of(DEVICE, said)))
+    assert isinstance(answer.verdict, NonMatch)
+    assert (answer.verdict.cause, answer.verdict.engine) == ("not_confirmed", "tencent-iai+on-device")
+
+
+async def test_without_its_comparison_a_match_is_none() -> None:
+    answer = await confirmed_by(Plan(engine_of(DEVICE), comparer=engine_of("tencent-iai", Transient("cloud_unreachable"))))
+    assert answer.verdict == Inconclusive("cloud_unreachable", "on-device+tencent-iai")
+
+
+@pytest.mark.parametrize("error", AWAY, ids=str)
+async def test_while_the_comparer_is_out_of_reach_the_fallback_compares(error: RecogniserError) -> None:
+    plan = Plan(engine_of("tencent-legacy"), engine_of(DEVICE), comparer=engine_of("tencent-iai", error))
+    answer = await confirmed_by(plan)
+    assert isinstance(answer.verdict, Match)
+    assert answer.verdict.confirmed
+    assert asks(answer) == [("tencent-legacy", "identify"), ("tencent-iai", "verify"), (DEVICE, "verify")]
+
+
+async def test_an_engine_that_was_out_of_reach_is_not_asked_to_compare() -> None:
+    away = engine_of("tencent-iai", Transient("cloud_unreachable"))
+    answer = await confirmed_by(Plan(away, engine_of(DEVICE)))
+    assert asks(answer) == [("tencent-iai", "identify"), (DEVICE, "identify"), (DEVICE, "verify")]
+
+
+async def test_masked_faces_go_to_whoever_compares_them() -> None:
+    bare_only, other = (
+        Engine(Scripted("tencent-legacy", match("tencent-legacy")), 4.0, cloud=True, masks=False),
+        engine_of(DEVICE),
+    )
+    assert asks(await confirmed_by(Plan(bare_only, other)))[1:] == [("tencent-legacy", "verify")]
+    assert asks(await confirmed_by(Plan(bare_only, other), masked=True))[1:] == [(DEVICE, "verify")]
+    assert asks(await confirmed_by(Plan(bare_only), masked=True))[1:] == [("tencent-legacy", "verify")]
+
+
+async def test_only_matches_are_compared() -> None:
+    engine = engine_of(DEVICE, NonMatch("not_recognised", 10.0, DEVICE))
+    assert asks(await confirmed_by(Plan(engine))) == [(DEVICE, "identify")]
+
+
+async def test_who_is_claimed_is_compared_and_nobody_searched_for() -> None:
+    plan = Plan(engine_of("tencent-iai", Transient("cloud_unreachable")), engine_of(DEVICE), engine_of("tencent-legacy"))
+    answer = await Strategy(plan, lambda _, __: True, lambda: 100.0).verify(probe_of("ann"), "ann", 104.0)
+    assert asks(answer) == [("tencent-iai", "verify"), (DEVICE, "verify"), ("tencent-legacy", "verify")]
+    assert isinstance(answer.verdict, Match)
+    assert answer.verdict.engine == "on-device+tencent-legacy"
+
+
+def test_of_two_tests_the_rarer_false_match_bounds_both() -> None:
+    first, second = (replace(match(DEVICE), false_match_rate=rate) for rate in (1e-3, 1e-5))
+    for verdict in (agree(first, second), confirm(first, second), confirm(second, first)):
+        assert isinstance(verdict, Match)
+        assert verdict.false_match_rate == 1e-5
+
+
+# --- several at once ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_crowd_is_asked_about_once_and_of_the_fallback_while_the_first_is_away() -> None:
+    plan = Plan(engine_of("tencent-iai", Transient("cloud_unreachable")), engine_of(DEVICE))
+    answers = await Strategy(plan, lambda _, __: True, lambda: 100.0, kind="crowd").answers(crowd_of("ann", "bob"), 104.0)
+    assert set(answers) == {1, 2}
+    assert all(asks(answer) == [("tencent-iai", "identify_many"), (DEVICE, "identify_many")] for answer in answers.values())
+    assert [len(asked(engine)) for engine in plan.engines] == [1, 1]
+
+
+async def test_one_who_may_not_leave_keeps_the_picture_of_all_at_home() -> None:
+    plan = Plan(engine_of("tencent-iai"), engine_of(DEVICE))
+    strategy = Strategy(plan, lambda probe, _: probe.presentation != 2, lambda: 100.0, kind="crowd")
+    answers = await strategy.answers(crowd_of("ann", "bob"), 104.0)
+    assert asks(answers[1]) == [("tencent-iai", "identify")]
+    assert asks(answers[2]) == [(DEVICE, "identify")]
+
+
+async def test_every_match_of_a_crowd_needs_its_second_opinion() -> None:
+    plan = Plan(engine_of(DEVICE), second=engine_of("tencent-iai", match("tencent-iai", person="bob")))
+    answers = await Strategy(plan, lambda _, __: True, lambda: 100.0, kind="crowd").answers(crowd_of("ann", "bob"), 104.0)
+    assert {answer.verdict for answer in answers.values()} == {NonMatch("opinions_differ", 90.0, "on-device+tencent-iai")}
 
 
 # --- the second opinion -------------------------------------------------------------------------------------------------
@@ -220,7 +338,7 @@ async def test_one_deadline_is_shared() -> None:
 
 def test_an_answer_may_take_as_long_as_the_slowest_engine() -> None:
     plan = Plan(engine_of("tencent-iai", seconds=3.0), engine_of(DEVICE, seconds=1.0), engine_of("tencent-legacy", seconds=4.5))
-    assert Strategy(plan, lambda _: True).seconds == 4.5
+    assert Strategy(plan, lambda _, __: True).seconds == 4.5
 
 
 # --- consent ------------------------------------------------------------------------------------------------------------
@@ -268,7 +386,7 @@ async def test_without_an_engine_on_the_device_such_a_face_is_not_looked_at() ->
 
 
 async def test_where_consent_cannot_be_looked_up_nothing_leaves_and_nobody_is_let_in() -> None:
-    def fail(_: Probe) -> bool:
+    def fail(_: Probe, __: str) -> bool:
         raise Transient("gallery_missing")
 
     plan = Plan(engine_of("tencent-iai"), engine_of(DEVICE))
@@ -279,7 +397,7 @@ async def test_where_consent_cannot_be_looked_up_nothing_leaves_and_nobody_is_le
 
 
 async def test_a_device_alone_asks_nobody_for_consent() -> None:
-    def never(_: Probe) -> bool:
+    def never(_: Probe, __: str) -> bool:
         raise AssertionError("nothing leaves the device, so nobody need agree")
 
     answer = await Strategy(Plan(engine_of(DEVICE)), never).answer(probe_of("ann"), time.monotonic() + 4)
@@ -330,9 +448,18 @@ def gallery(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
 
 SAYS = {"0 yes": True, "0 no": False, "1 yes": True, "1 no": True, "2 yes": False, "2 no": False}
 portals = st.permutations([*ENGINES, "none", "none"]).map(lambda names: names[:3]).filter(lambda names: names[0] != "none")
+KINDS: tuple[Kind, ...] = ("identify", "identify+confirm", "claim+compare", "crowd")
 
 
-@given(portals, st.booleans(), st.sampled_from([*SAYS, "silent", "a stranger", None]), st.booleans())
+@given(
+    portals,
+    st.booleans(),
+    st.sampled_from([*SAYS, "silent", "a stranger", None]),
+    st.booleans(),
+    st.sampled_from(KINDS),
+    st.sampled_from(["same", *ENGINES]),
+    st.sampled_from([*SAYS, "silent", "a stranger"]),
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_face_leaves_without_consent_whatever_the_configuration(
     nobody_listens: Callable[..., Settings],
@@ -341,27 +468,43 @@ def test_no_face_leaves_without_consent_whatever_the_configuration(
     portal_allows: bool,
     person: str | None,
     masked: bool,
+    kind: Kind,
+    confirm: str,
+    other: str,
 ) -> None:
+    """`other`: who is claimed, or comes along."""
     events: list[CallEvent] = []
-    read = nobody_listens(recogniser=names[0], fallback=names[1], second_opinion=names[2], cloud_consent=portal_allows)
+    portal = {"recogniser": names[0], "fallback": names[1], "second_opinion": names[2], "strategy": kind, "confirm": confirm}
+    read = nobody_listens(**portal, cloud_consent=portal_allows)
+    probe, deadline = probe_of(person, masked=masked), time.monotonic() + 5
 
-    async def ask() -> Answer:
+    async def ask() -> list[Answer]:
         engines = Engines(read, events.append)
         try:
             strategy = engines.strategy(read.portals["door"])
-            return await strategy.answer(probe_of(person, masked=masked), time.monotonic() + 5)
+            if kind == "claim+compare":
+                return [await strategy.verify(probe, other, deadline)]
+            if kind == "crowd":
+                shots = Shot(probe, 0.0, 1), Shot(probe_of(other, presentation=2), 0.0, 1)
+                answers = await strategy.answers(Crowd(shots, probe.jpeg, (100, 100), SPREAD[:2]), deadline)
+                return [answers[1], answers[2]]
+            return [await strategy.answer(probe, deadline)]
         finally:
             await engines.close()
 
-    answer = asyncio.run(ask())
+    answer, *others = asyncio.run(ask())
     tried = any(isinstance(event, Asked) for event in events)
-    assert tried == any(opinion.engine in CLOUDS for opinion in answer.opinions)
+    told = [opinion for one in (answer, *others) for opinion in one.opinions if opinion.engine in CLOUDS]
+    assert tried <= bool(told)
     allowed = person is not None and SAYS.get(person, portal_allows)
+    if kind == "claim+compare":
+        allowed = allowed and SAYS.get(other) is not False
     if not allowed:
-        assert not tried
-        if person is not None and DEVICE not in names:
+        assert not any(opinion.engine in CLOUDS for opinion in answer.opinions)
+        assert not any(opinion.asked == "identify_many" for opinion in told)
+        if person is not None and not {DEVICE} & {*names, confirm}:
             assert answer.verdict == Inconclusive("consent_missing", names[0])
-    elif names[0] in CLOUDS:
+    elif names[0] in CLOUDS and kind != "claim+compare":
         assert tried, "the test could not fail if nobody were ever asked"
 
 

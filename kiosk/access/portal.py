@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from kiosk.domain import Decision, Grant, PresentationId, Slug
+from kiosk.domain import Credential, Decision, Grant, PresentationId, Slug
 from kiosk.settings import PortalSettings
 
 State = Literal["disarmed", "locked", "pending", "unlocked"]
@@ -72,11 +72,18 @@ class RelayFailed(Struct, frozen=True):
     slug: Slug
 
 
+class Presented(Struct, frozen=True):
+    """A second factor, or a credential that is nobody's."""
+
+    at: float
+    credential: Credential
+
+
 class Tick(Struct, frozen=True):
     at: float
 
 
-Event = Armed | Present | Decided | Committed | RecordFailed | Energised | Released | RelayFailed | Tick
+Event = Armed | Present | Decided | Committed | RecordFailed | Energised | Released | RelayFailed | Presented | Tick
 
 
 class Record(Struct, frozen=True):
@@ -142,7 +149,7 @@ class Portal:
                 return self._committed(event)
             case RecordFailed():
                 return self._record_failed(event)
-            case Energised():
+            case Energised() | Presented():
                 return []
             case Released():
                 return self._released()

@@ -16,8 +16,8 @@ import typer
 from numpy.typing import NDArray
 
 from kiosk.bench.fitting import DRAWS, Collection, Faces, fit
-from kiosk.bench.masks import draw
 from kiosk.bench.report import Report
+from kiosk.capture.masks import draw
 from kiosk.capture.script import assets
 from kiosk.domain import Face
 from kiosk.errors import PhotoRejected

@@ -12,10 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kiosk.bench import masks, spoiling
+from kiosk.bench import spoiling
 from kiosk.bench.quality_plot import plot
 from kiosk.bench.report import Report, median
 from kiosk.bench.spoiling import Face
+from kiosk.capture import masks
 from kiosk.capture.script import assets
 from kiosk.domain import QualityReport
 from kiosk.metrics import GATES

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.capture import masks, script
 from kiosk.capture.frame import Image
 from kiosk.capture.held import hold_up
 from kiosk.capture.script import Act, assets
@@ -25,6 +26,8 @@ _PART = {"front": (290, 0, 1246, 2752), "profile": (668, 144, 1138, 638)}
 """Left, top, right, bottom: where people stand, and the sheet's `Left View` inside its white frame."""
 _CLEAR, _SOLID = 8, 60
 """Grey levels from the background: under the first nothing of the person shows, over the second nothing else does."""
+_BESIDE = 60
+"""Pixels of the picture around a mask that are drawn anew with it: its light is the light of the whole face."""
 _ROUGH_WIDTH = 120
 """Pixels; wide enough to see between the legs, small enough to be quick."""
 _LEVELS = 3
@@ -62,7 +65,8 @@ def cut_out(act: Act, person: str, height: int) -> CutOut:
     """
     face = FACE_HEIGHT[act.view]
     scale = min(act.face * height / face, 1.0)
-    sprite = _cut(_picture(person, act.view, scale))
+    picture = _picture(person, act.view, scale)
+    sprite = _cut(_masked(picture, person, scale) if person in act.masked and act.view == "front" else picture)
     if act.view == "profile":
         sprite = _longer(sprite)
     sprite = _affected(sprite, act, face * scale)
@@ -85,6 +89,18 @@ def _picture(person: str, view: str, scale: float) -> Image:
     way = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
     part = cv2.resize(image[top:bottom, left:right], None, fx=factor, fy=factor, interpolation=way)
     return np.asarray(part, dtype=np.uint8)
+
+
+def _masked(picture: Image, person: str, scale: float) -> Image:
+    """With a surgical mask up to the tip of the nose, as CompareMaskFace is made for."""
+    places = script.mask_places()[person]
+    points = np.full((478, 2), np.nan)
+    points[list(places)] = (np.array(list(places.values())) - _PART["front"][:2]) * scale
+    left, top = (np.nanmin(points, axis=0) - _BESIDE * scale).astype(int).clip(0)
+    right, bottom = (np.nanmax(points, axis=0) + _BESIDE * scale).astype(int)
+    head = picture[top:bottom, left:right]  # the rest would only cost time
+    picture[top:bottom, left:right] = masks.draw(head, points - (left, top), 1, ["middle"], ["blue"])
+    return picture
 
 
 def _cut(picture: Image) -> Image:

@@ -35,9 +35,13 @@ class Place:
 def places(act: Act, t: float) -> list[Place]:
     """Where the people of `act` are `t` seconds after it began, in the order of `act.people`."""
     move = _across if act.move == "across" else _approach
-    if act.beside is None:
-        return [move(act, t, act.x, 0.5, 1 if act.x >= 0.5 else -1)]
-    return [move(act, t, act.x + side * 0.17, 0.5 + side * 0.055, side) for side in (-1, 1)]
+    right = 1 if act.x >= 0.5 else -1
+    count = len(act.people)
+    if count == 1:
+        return [move(act, t, act.x, 0.5, right)]
+    width = 0.17 if count == 2 else 0.25
+    sides = [2 * number / (count - 1) - 1 for number in range(count)]
+    return [move(act, t, act.x + side * width, 0.5 + side * 0.055, round(side) or right) for side in sides]
 
 
 def _across(act: Act, t: float, _x: float, _door_x: float, _side: int) -> Place:

@@ -70,7 +70,7 @@ class Stage:
         return [self._person(act, person) for person in act.people]
 
     def _person(self, act: Act, person: str) -> CutOut:
-        key = (person, act.view, act.face, act.shows, act.on, act.blur, act.brightness)
+        key = (person, act.view, act.face, act.shows, act.on, act.blur, act.brightness, person in act.masked)
         if key not in self._people:
             self._people[key] = cut_out(act, person, self._hall.shape[0])
         return self._people[key]
@@ -84,7 +84,7 @@ class Stage:
 
 
 def open_scene(name: str, scene: str, settings: CameraSettings, origin: float | None) -> SceneCamera:
-    """Opens `demo`, `attack` or a scene's TOML file. Raises CameraError as `script.load` and `Stage` do."""
+    """Opens a packaged scene or a scene's TOML file. Raises CameraError as `script.load` and `Stage` do."""
     return SceneCamera(name, script.load(scene), settings, origin)
 
 

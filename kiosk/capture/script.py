@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,30 +21,35 @@ from msgspec import Meta, Struct
 from kiosk.errors import CameraError
 from kiosk.slugs import TABLE
 
-PACKAGED = ("demo", "attack")
+PACKAGED = ("demo", "attack", "masked", "claims", "crowd")
 
 Person = Annotated[str, Meta(pattern=r"^P\d{3}$")]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Expectation = Annotated[str, Meta(pattern="^(grant|deny):")]
 
 
 class Act(Struct, frozen=True, forbid_unknown_fields=True):
     """One appearance. Times in seconds, `at` since the scene's start; lengths as shares of the picture.
 
     `face`: height of the face where the person stands, as a share of the picture's height; 0.3 is a metre away.
-    `x`: where the person stands, from the left. `beside`: who comes along (`with` in the file).
+    `x`: where the person stands, from the left; where several come, where their middle is. `beside`: who comes along (`with`
+    in the file). `masked`: which of them wear a mask. `claim`: whose card is presented, `claim_at` seconds after the beginning.
     `view`: `profile` shows the head from the side. `move`: `approach` comes through the door, stands and
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
     `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
-    `expect`: `grant:PERSON` or `deny:SLUG`.
+    `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=80)]
     at: Annotated[float, Meta(ge=0)]
     lasts: Annotated[float, Meta(ge=1, le=60)]
     person: Person
-    expect: Annotated[str, Meta(pattern="^(grant|deny):")]
-    beside: Person | None = msgspec.field(name="with", default=None)
+    expect: Expectation | tuple[Expectation, ...]
+    beside: Person | tuple[Person, ...] | None = msgspec.field(name="with", default=None)
+    masked: tuple[Person, ...] = ()
+    claim: Person | None = None
+    claim_at: Annotated[float, Meta(ge=0, le=60)] = 0.6
     face: Annotated[float, Meta(ge=0.02, le=0.6)] = 0.32
     x: Share = 0.5
     view: Literal["front", "profile"] = "front"
@@ -60,19 +66,25 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def people(self) -> tuple[str, ...]:
-        return (self.person,) if self.beside is None else (self.person, self.beside)
+        beside = self.beside or ()
+        return (self.person, beside) if isinstance(beside, str) else (self.person, *beside)
 
     @property
-    def granted(self) -> str | None:
-        """The person who should be let in, None where the door should stay shut."""
-        kind, _, who = self.expect.partition(":")
-        return who if kind == "grant" else None
+    def expected(self) -> tuple[str, ...]:
+        return (self.expect,) if isinstance(self.expect, str) else self.expect
 
     @property
-    def refused(self) -> str | None:
-        """The slug of the refusal to expect, None where the person should be let in."""
-        kind, _, slug = self.expect.partition(":")
-        return slug if kind == "deny" else None
+    def granted(self) -> tuple[str, ...]:
+        """The people who should be let in."""
+        return tuple(who for kind, _, who in self._told() if kind == "grant")
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The slugs of the refusals to expect."""
+        return tuple(slug for kind, _, slug in self._told() if kind == "deny")
+
+    def _told(self) -> list[tuple[str, str, str]]:
+        return [one.partition(":") for one in self.expected]
 
 
 class Scene(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +107,7 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(name_or_path: str) -> Scene:
-    """Reads one of `PACKAGED`, or a TOML file.
+    """Reads one of PACKAGED, or a TOML file.
 
     Raises CameraError: `camera_missing` where there is no such file, `source_invalid` for a mistake in it;
     the detail names the key and says what would be right.
@@ -133,6 +145,18 @@ def portrait(person: str) -> bytes:
     return (assets(person) / "studio_portrait.jpg").read_bytes()
 
 
+Places = dict[int, tuple[float, float]]
+"""A landmark's number of MediaPipe's 478, and where it is in pixels of the person's picture."""
+
+
+@cache
+def mask_places() -> dict[str, Places]:
+    """For each person who can wear a mask, the landmarks that it is drawn by."""
+    table = tomllib.loads(resources.files("kiosk.capture").joinpath("scenes", "masks.toml").read_text(encoding="utf-8"))
+    ids = table.pop("ids")
+    return {person: dict(zip(ids, map(tuple, points), strict=True)) for person, points in table.items()}
+
+
 def _text(name_or_path: str) -> str:
     if name_or_path in PACKAGED:
         return resources.files("kiosk.capture").joinpath("scenes", f"{name_or_path}.toml").read_text(encoding="utf-8")
@@ -160,8 +184,15 @@ def _mistakes(scene: Scene) -> Iterator[str]:
         where = f"$.acts[{number}] ({act.name})"
         if act.ends > scene.seconds:
             yield f"{where}: `at` + `lasts` is {act.ends:g}, which must not be over `seconds`, {scene.seconds:g}"
-        if act.refused is not None and act.refused not in TABLE:
-            near = difflib.get_close_matches(act.refused, TABLE, n=1, cutoff=0.0)
-            yield f"{where}: `expect` names no known slug: `{act.refused}`; did you mean `{near[0]}`?"
-        if act.granted is not None and (act.granted not in scene.enrolled or act.granted not in act.people):
-            yield f"{where}: `expect` grants `{act.granted}`, who must be `enrolled` and the act's `person`"
+        for slug in act.refused:
+            if slug not in TABLE:
+                near = difflib.get_close_matches(slug, TABLE, n=1, cutoff=0.0)
+                yield f"{where}: `expect` names no known slug: `{slug}`; did you mean `{near[0]}`?"
+        for who in act.granted:
+            if who not in scene.enrolled or who not in act.people:
+                yield f"{where}: `expect` grants `{who}`, who must be `enrolled` and the act's `person`"
+        for who in act.masked:
+            if who not in act.people:
+                yield f"{where}: `masked` names `{who}`, who does not come along"
+            elif who not in mask_places():
+                yield f"{where}: nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import statistics
@@ -18,12 +19,15 @@ from kiosk import configuration, logs
 from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.check import camera_problems
+from kiosk.demo.cards import present_cards
 from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
 from kiosk.errors import CameraError, PhotoRejected, Transient
 from kiosk.journal.log import verify
 
+SCENES = {"identify": "masked", "identify+confirm": "masked", "claim+compare": "claims", "crowd": "crowd"}
+"""What shows each strategy best."""
 _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
@@ -38,7 +42,7 @@ _PARTS = {
 
 async def play(
     *,
-    camera: str,
+    camera: str | None,
     seconds: float | None,
     page: bool,
     as_json: bool,
@@ -49,9 +53,12 @@ async def play(
 ) -> int:
     """Runs the demo and returns its exit code. Raises KioskError where a part cannot start.
 
-    `portal`: its recogniser, fallback, second_opinion and liveness, where they differ from the defaults.
+    `camera`: None for the scene of the strategy. `portal`: of its settings strategy, recogniser, fallback, confirm,
+    second_opinion and liveness those that differ from the defaults.
     """
-    asked = {f"portals.door.{name}": value for name, value in (portal or {}).items()}
+    portal = portal or {}
+    camera = camera or f"scene:{SCENES.get(portal.get('strategy', ''), 'demo')}"
+    asked = {f"portals.door.{name}": value for name, value in portal.items()}
     asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
     read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
     logs.configure(read.log)
@@ -66,7 +73,14 @@ async def play(
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
         show.head()
         watcher = _Watcher(show)
+        presenting = (
+            asyncio.create_task(present_cards(scene, stage, lambda: watcher.origin if watcher.seen_eye else None))
+            if scene
+            else None
+        )
         await watcher.watch(stage, seconds or (scene.seconds + _LEAVING if scene else None))
+        if presenting is not None:
+            await _ended(presenting)
         health = await stage.health()
         code = await stage.stop_daemon()
         result, judgements = _result(stage, scene, watcher, health)
@@ -80,6 +94,13 @@ async def play(
         print(msgspec.json.encode(result).decode())  # noqa: T201 (the command's output)
     failed = any(judgement.outcome == "failed" for judgement in judgements)
     return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancels it; raises what it had failed with."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _save_picture(console: Console, file: Path) -> None:
@@ -112,6 +133,7 @@ class _Watcher:
         self.presentations: list[Mapping[str, Any]] = []
         self.outages: list[tuple[float, float]] = []
         self.origin = self.begun = self.ended = time.monotonic()
+        self.seen_eye = False
         self._lost_at: float | None = None
 
     async def watch(self, stage: Stage, seconds: float | None) -> None:
@@ -144,7 +166,7 @@ class _Watcher:
                 if self._lost_at is not None:
                     self.outages.append((self._lost_at, event["at"]))
                     self._lost_at = None
-                self.origin = event["opened_at"]
+                self.origin, self.seen_eye = event["opened_at"], True
 
 
 def _result(
@@ -161,6 +183,8 @@ def _result(
         "by_reason": dict(health["by_reason"]),
         "by_engine": dict(health["by_engine"]),
         "cloud_calls": totals.get("cloud_calls", 0),
+        "calls": dict(health["calls"]),
+        "calls_by_admission": _by_admission(health["calls"], totals.get("grants", 0)),
         "calls_per_admission": calls_per_admission(watcher.presentations),
         "face_to_relay_ms": _percentiles([p["face_to_relay_ms"] for p in watcher.presentations if p["face_to_relay_ms"]]),
         "frames": dict(health["frames"]),
@@ -181,6 +205,11 @@ def calls_per_admission(presentations: Sequence[Mapping[str, Any]]) -> float | N
     """Recognition calls for those who were let in, over their number; None where nobody was."""
     calls = [p["attempts"] for p in presentations if p["outcome"] == "granted"]
     return sum(calls) / len(calls) if calls else None
+
+
+def _by_admission(calls: Mapping[str, int], grants: int) -> dict[str, float]:
+    """All calls of the run, those for people who were kept out included, for each one let in."""
+    return {name: round(count / grants, 2) for name, count in calls.items()} if grants else {}
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -48,7 +48,7 @@ async def on_device(gallery: Gallery, eye: PhotoAnalyser, group: str, person: st
     seen = await eye.analyse(photo, Wish(quality=False, embed="largest", upper=True))
     if not seen.faces:
         raise PhotoRejected("face_not_found", f"the photo of {person}")
-    face = gallery.new_face(seen.faces[0])
+    face = gallery.new_face(seen.faces[0], photo=photo)
     gallery.create_person(gallery.new_person(person, person), [group], face, CURRENT)
 
 

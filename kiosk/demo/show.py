@@ -88,4 +88,4 @@ def _dash(value: object) -> str:
 def _flat(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items()) or "none"
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

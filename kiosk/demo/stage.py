@@ -23,6 +23,7 @@ import httpx
 import msgspec
 
 from kiosk.demo import enrolling
+from kiosk.demo.equipment import ONE_TO_ONE, RULES, card_of, equipped
 from kiosk.errors import CameraError, KioskError, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.recognition.on_device.gallery import Gallery
@@ -31,9 +32,10 @@ from kiosk.recognition.strategy import DEVICE
 from kiosk.settings import (
     CameraSettings,
     EyeSettings,
+    OnDeviceSettings,
+    PersonSettings,
     PortalSettings,
     QualitySettings,
-    RuleSettings,
     Section,
     SiteSettings,
     TencentIaiSettings,
@@ -44,12 +46,6 @@ from kiosk.settings import (
 APPID, BUCKET, GROUP = "10000001", "sandbox", "staff"
 AGREED = PortalSettings(cloud_consent=True)
 """A portal whose users let the cloud see them."""
-_RULE = RuleSettings(
-    name="staff-may-enter",
-    when="verdict.kind == 'match' && presentation.faces == 1",
-    effect="grant",
-    unlock_seconds=1.0,
-)
 _RATE = 1e-2
 """Of the demo's few people. The vendor's tables begin at 10,000, and would ask of so few what is right for so many."""
 _START_WITHIN = 60.0
@@ -65,13 +61,14 @@ class Stage:
         """`portal`: whom to ask; `more`: TOML to add to the configuration."""
         self.camera = camera
         self._page = page
-        self._portal = portal
+        self._portal = equipped(portal)
         self._keep = keep
         self._more = more
         self._stack = AsyncExitStack()
         self._enrolling = AsyncExitStack()
         self._at_home: tuple[Gallery, PhotoEye] | None = None
         self._clouds: dict[str, TencentLegacySettings | TencentIaiSettings] = {}
+        self._people: list[str] = []
         self.folder = Path()
         self.ready_seconds = 0.0
         self.web = ""
@@ -88,13 +85,17 @@ class Stage:
                 for name in ("secret-id", "secret-key"):
                     self._write_secret(name)
                 self._clouds = self._sections(await self._start_sandbox(stack))
-            if DEVICE in self._portal.engines:
+            if DEVICE in self._portal.engines or self._portal.strategy in ONE_TO_ONE:
                 self._at_home = await self._open_gallery()
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stack.aclose()
+
+    @property
+    def state_dir(self) -> Path:
+        return self._site.state_dir
 
     @property
     def journal(self) -> Path:
@@ -119,6 +120,7 @@ class Stage:
                 await enrolling.in_todays_cloud(section, person, photo)
             case TencentLegacySettings() as section:
                 await enrolling.in_older_cloud(section, person, photo)
+        self._people.append(person)
         if self._at_home is not None:
             await enrolling.on_device(*self._at_home, GROUP, person, photo)
 
@@ -203,7 +205,7 @@ class Stage:
         key = self._site.state_dir / "gallery-key"
         if not key.exists():
             create_key(key)
-        gallery = Gallery.open(self._site.state_dir / "gallery.sqlite", KeyFile(key, self._site.state_dir))
+        gallery = Gallery.open(self._site.state_dir / "gallery.sqlite", KeyFile(key, self._site.state_dir), keep_photos=True)
         self._enrolling.callback(gallery.close)
         eye = await self._enrolling.enter_async_context(PhotoEye(QualitySettings(), EyeSettings(), self._site.models_dir))
         return gallery, eye
@@ -249,8 +251,10 @@ class Stage:
             "[site]": self._site,
             "[cameras.front]": CameraSettings(url=self.camera),
             **{f"[{name.replace('-', '_')}]": section for name, section in self._clouds.items()},
+            "[on_device]": OnDeviceSettings(keep_photos=self._at_home is not None),
             "[portals.door]": self._portal,
-            "[[rules]]": _RULE,
+            "[[rules]]": RULES[self._portal.strategy],
+            **{f"[people.{name}]": PersonSettings(cards=(card_of(name),)) for name in self._people if self._portal.readers},
             "[web]": WebSettings(port=0, events=True, page=self._page, admin=self._page),
         }
         return "\n".join((*(_table(header, section) for header, section in sections.items()), self._more))

@@ -74,6 +74,7 @@ class _Watcher:
             first_presentation=orders.first_presentation,
             policy=orders.liveness_policy,
             liveness=LivenessSettings.model_validate(orders.liveness),
+            crowd=orders.crowd,
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
         self._slot = NewestSlot()

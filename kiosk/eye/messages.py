@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from kiosk.domain import Began, Box, Count, Ended, Name, PresentationId, Shot, Slug, Told
+from kiosk.domain import Began, Box, Count, Crowd, Ended, Name, PresentationId, Shot, Slug, Told
 from kiosk.ports import AnalysedPhoto, Shapes, Wish
 from kiosk.settings import LivenessPolicy
 
@@ -29,7 +29,8 @@ class LookOrders(Struct, frozen=True, tag="look"):
 
     `camera`, `quality`, `presentation`, `eye` and `liveness` are the settings' sections as JSON objects, `liveness_policy` is
     that of the camera's only portal;
-    `origin`: when this camera was first opened, so that a replayed source goes on where it would be now.
+    `origin`: when this camera was first opened, so that a replayed source goes on where it would be now;
+    `crowd`: shots of people who are there together come as one `Crowd`.
     """
 
     name: Name
@@ -44,6 +45,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     embed: bool = False
     liveness: dict[str, object] = {}
     liveness_policy: LivenessPolicy = "off"
+    crowd: bool = False
 
 
 class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
@@ -74,10 +76,12 @@ class GlanceOrders(Struct, frozen=True, tag="glance"):
 
 
 class Outcome(Struct, frozen=True, tag="outcome"):
-    """How the probe of a presentation fared: `granted`, `refused` (may try again), or `final`."""
+    """How the probe of a presentation fared: `granted`, `refused` (may try again), `final`, or `unasked`: nobody was asked,
+    and another one is wanted now.
+    """
 
     presentation: PresentationId
-    result: Annotated[str, Meta(pattern="^(granted|refused|final)$")]
+    result: Annotated[str, Meta(pattern="^(granted|refused|final|unasked)$")]
 
 
 class Analyse(Struct, frozen=True, tag="analyse"):
@@ -190,7 +194,9 @@ class Fault(Struct, frozen=True, tag="fault"):
 Orders = LookOrders | AnalyseOrders | GlanceOrders
 Question = Analyse | Draw | Cut
 ToEye = Orders | Outcome | Question | Stop
-FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
+FromEye = (
+    Started | Examined | Began | Told | Shot | Crowd | Ended | Picture | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode

@@ -10,6 +10,7 @@ from kiosk.configuration import secret
 from kiosk.domain import Inconclusive, Probe
 from kiosk.errors import ConfigurationError
 from kiosk.recognition.live_vote import LiveVote
+from kiosk.recognition.references import References, no_references
 from kiosk.recognition.strategy import DEVICE, Engine, Plan, Strategy
 from kiosk.recognition.tencent.calls import Caller
 from kiosk.recognition.tencent.events import Watch
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 
 TencentSettings = TencentIaiSettings | TencentLegacySettings
-Vote = Callable[[Probe, float], Awaitable[float | Inconclusive | None]]
-"""Of a probe, and until when: see LiveVote.ask."""
+Vote = Callable[[Probe, str, float], Awaitable[float | Inconclusive | None]]
+"""Of a probe, whom somebody claimed it is of, and until when: see LiveVote.ask."""
 DEVICE_SECONDS = 1.0
 """What a search of the largest gallery may take on the smallest box, with much to spare."""
 
@@ -41,12 +42,16 @@ class Engines:
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         """`watch` hears of every request, and of whatever an operator should know."""
+        self._device = open_device(settings) if reads_gallery(settings) else None
+        references = no_references if self._device is None else self._device.reference
+        old, iai = settings.tencent_legacy, settings.tencent_iai
         builders: dict[str, Callable[[], Engine]] = {
-            "tencent-legacy": lambda: Engine(legacy_recogniser(settings, watch), settings.tencent_legacy.deadline, cloud=True),
-            "tencent-iai": lambda: Engine(iai_recogniser(settings, watch), settings.tencent_iai.deadline, cloud=True),
+            "tencent-legacy": lambda: Engine(
+                legacy_recogniser(settings, watch, references), old.deadline, cloud=True, masks=False
+            ),
+            "tencent-iai": lambda: Engine(iai_recogniser(settings, watch, references), iai.deadline, cloud=True),
         }
         self._engines = {name: build() for name, build in builders.items() if name in settings.engines}
-        self._device = open_device(settings) if reads_gallery(settings) else None
         self._vote = live_vote(settings, watch) if settings.asks_live_vote else None
         if self._device is not None and DEVICE in settings.engines:
             self._engines[DEVICE] = Engine(self._device, DEVICE_SECONDS, cloud=False)
@@ -57,8 +62,10 @@ class Engines:
                 self._engines[portal.recogniser],
                 self._engines.get(portal.fallback),
                 self._engines.get(portal.second_opinion),
+                self._engines.get(portal.confirm),
             ),
-            lambda probe: self._may_leave(probe, portal_allows=portal.cloud_consent),
+            lambda probe, claimed: self._may_leave(probe, claimed, portal_allows=portal.cloud_consent),
+            kind=portal.strategy,
         )
 
     def vote(self, portal: PortalSettings) -> Vote | None:
@@ -67,10 +74,10 @@ class Engines:
         if vote is None or portal.liveness == "off":
             return None
 
-        def may_leave(probe: Probe) -> bool:
-            return self._may_leave(probe, portal_allows=portal.cloud_consent)
+        def asks(probe: Probe, claimed: str, deadline: float) -> Awaitable[float | Inconclusive | None]:
+            return vote.ask(probe, lambda one: self._may_leave(one, claimed, portal_allows=portal.cloud_consent), deadline)
 
-        return lambda probe, deadline: vote.ask(probe, may_leave, deadline)
+        return asks
 
     @property
     def seconds(self) -> float:
@@ -100,8 +107,8 @@ class Engines:
         if self._device is not None and DEVICE not in self._engines:
             await self._device.close()
 
-    def _may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
-        return portal_allows if self._device is None else self._device.may_leave(probe, portal_allows=portal_allows)
+    def _may_leave(self, probe: Probe, claimed: str, *, portal_allows: bool) -> bool:
+        return portal_allows if self._device is None else self._device.may_leave(probe, claimed, portal_allows=portal_allows)
 
 
 def reads_gallery(settings: Settings) -> bool:
@@ -120,18 +127,18 @@ def open_device(settings: Settings) -> OnDeviceRecogniser:
     return device
 
 
-def legacy_recogniser(settings: Settings, watch: Watch) -> LegacyRecogniser:
+def legacy_recogniser(settings: Settings, watch: Watch, references: References = no_references) -> LegacyRecogniser:
     """Raises ConfigurationError where the account is not fully named (`configuration_invalid`, `secret_missing`)."""
     section = settings.tencent_legacy
     caller = caller_of(section, watch)
-    return LegacyRecogniser(legacy_of(section, caller), caller, section)
+    return LegacyRecogniser(legacy_of(section, caller), caller, section, references)
 
 
-def iai_recogniser(settings: Settings, watch: Watch) -> IaiRecogniser:
+def iai_recogniser(settings: Settings, watch: Watch, references: References = no_references) -> IaiRecogniser:
     """Raises as `legacy_recogniser` does, and where no score is documented for the false match rate."""
     section = settings.tencent_iai
     caller = caller_of(section, watch)
-    return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section)
+    return IaiRecogniser(IaiClient(caller, account_of(section)), caller, section, references)
 
 
 def live_vote(settings: Settings, watch: Watch) -> LiveVote:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
 
 from kiosk.domain import AttackPresentation, Candidate, Inconclusive, Match, NonMatch, Verdict
 
+Rates = Callable[[float], float]
+"""From a score to the false match rate it stands for."""
 
-def judge(candidates: Iterable[Candidate], *, threshold: float, margin: float, engine: str) -> Match | NonMatch:
+
+def unknown_rate(_score: float) -> float:
+    """Of an engine whose scores nobody has translated: anything may be."""
+    return 1.0
+
+
+def judge(
+    candidates: Iterable[Candidate], *, threshold: float, margin: float, engine: str, rates: Rates = unknown_rate
+) -> Match | NonMatch:
     """A match needs a score of at least `threshold` and a lead of at least `margin` over the best *other* person.
 
     Candidates may come in any order and name a person more than once. Two people with the same
@@ -26,7 +38,33 @@ def judge(candidates: Iterable[Candidate], *, threshold: float, margin: float, e
         return NonMatch("not_recognised", first.score, engine)
     if lead < margin or lead == 0:
         return NonMatch("ambiguous", first.score, engine)
-    return Match(first.person, first.score, lead, engine, first.tag)
+    return Match(first.person, first.score, lead, engine, first.tag, rates(first.score), first.groups)
+
+
+def judge_one(candidate: Candidate, *, threshold: float, engine: str, rates: Rates = unknown_rate) -> Match | NonMatch:
+    """One to one: a match needs a score of at least `threshold`; nobody else was looked at, so the margin is 100."""
+    if candidate.score < threshold:
+        return NonMatch("not_confirmed", candidate.score, engine)
+    rate = rates(candidate.score)
+    return Match(candidate.person, candidate.score, 100.0, engine, candidate.tag, rate, candidate.groups, confirmed=True)
+
+
+def confirm(first: Match, second: Verdict) -> Verdict:
+    """A match only where `second`, a comparison one to one with its person, agrees; else `not_confirmed`.
+
+    Score and margin stay the search's, which rules know. Whoever passes has passed both, so the rarer false match bounds it.
+    """
+    engine = first.engine if first.engine == second.engine else f"{first.engine}+{second.engine}"
+    match second:
+        case Match(person=first.person):
+            rate = min(first.false_match_rate, second.false_match_rate)
+            return replace(first, engine=engine, false_match_rate=rate, confirmed=True)
+        case Match(score=score) | NonMatch(score=score):
+            return NonMatch("not_confirmed", score, engine)
+        case AttackPresentation(cause=cause):
+            return AttackPresentation(cause, engine)
+        case Inconclusive(cause=cause):
+            return Inconclusive(cause, engine)
 
 
 def agree(first: Match, second: Verdict) -> Verdict:
@@ -39,7 +77,13 @@ def agree(first: Match, second: Verdict) -> Verdict:
     engine = f"{first.engine}+{second.engine}"
     match second:
         case Match(person=first.person):
-            return Match(first.person, min(first.score, second.score), min(first.margin, second.margin), engine, first.tag)
+            return replace(
+                first,
+                score=min(first.score, second.score),
+                margin=min(first.margin, second.margin),
+                engine=engine,
+                false_match_rate=min(first.false_match_rate, second.false_match_rate),
+            )
         case Match(score=score) | NonMatch(score=score):
             return NonMatch("opinions_differ", min(first.score, score), engine)
         case AttackPresentation(cause=cause):

@@ -9,36 +9,42 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Coroutine, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import msgspec
-import structlog
 
 from kiosk import slugs
 from kiosk.access import alive
-from kiosk.access.facts import Facts, LocalTime, PortalFacts, Subject
 from kiosk.access.policy import Policy
-from kiosk.access.portal import Decided, Present
-from kiosk.domain import Began, Ended, Inconclusive, Match, NonMatch, Shot, Told
+from kiosk.access.portal import Decided, Present, Presented
+from kiosk.domain import AttackPresentation, Began, Credential, Crowd, Ended, Inconclusive, Shot, Told
 from kiosk.errors import JournalError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.recognition.build import Vote
-from kiosk.recognition.strategy import Answer, Opinion, Strategy
+from kiosk.recognition.strategy import Answer, Strategy
+from kiosk.service.account import evidence, main_defect, summary
+from kiosk.service.claims import Claims
 from kiosk.service.door import Door, Settled
-from kiosk.service.rulebook import Rulebook
+from kiosk.service.facts import Moment, Surroundings
 from kiosk.service.sight import Sight
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings
 
-_log = structlog.get_logger()
+T = TypeVar("T")
+
+FRESH = 0.5
+"""Of verdict_ttl that must be left of a shot which has waited for its claim; else another one is taken."""
 
 
 @dataclasses.dataclass(slots=True)
 class Visit:
-    """What is known of one presentation so far."""
+    """What is known of one presentation so far.
+
+    `asked`: recognisers were, about its last shot; `credential`: the newest one good at that time; `waits_for`: the slug of
+    what must come first.
+    """
 
     presentation: int
     began_at: float
@@ -47,6 +53,9 @@ class Visit:
     shot_at: float = 0.0
     answer: Answer | None = None
     settled: Settled | None = None
+    asked: bool = False
+    credential: Credential | None = None
+    waits_for: str = ""
     gone: bool = False
     published: bool = False
 
@@ -59,18 +68,22 @@ class Attendant:
         name: str,
         settings: PortalSettings,
         strategy: Strategy,
-        rulebook: Rulebook,
+        policy: Callable[[], Policy],
         door: Door,
         tally: Tally,
+        surroundings: Surroundings | None = None,
         vote: Vote | None = None,
     ) -> None:
+        """`policy`: gives the present one; each decision is made by one of them."""
         self._name = name
         self._settings = settings
         self._strategy = strategy
-        self._rulebook = rulebook
+        self._policy = policy
         self._door = door
         self._tally = tally
         self._vote = vote
+        self._surroundings = surroundings or Surroundings()
+        self._claims = Claims(settings.claim_within, claiming=settings.strategy == "claim+compare")
         self._tasks: asyncio.TaskGroup | None = None
         self._visits: dict[int, Visit] = {}
         self._faces = 0
@@ -101,10 +114,21 @@ class Attendant:
                 self._on_told(presentation, slug)
             case Shot():
                 self._on_shot(message)
+            case Crowd():
+                self._on_crowd(message)
             case Ended():
                 self._on_ended(message)
             case _:
                 pass
+
+    def presented(self, credential: Credential) -> None:
+        """A card, code or PIN: whom it claims is compared with, else it is the door's to judge."""
+        if not self._claims.take(credential):
+            self._door.post(Presented(credential.at, credential))
+            return
+        for visit in self._visits.values():
+            if visit.waits_for and visit.shot is not None:
+                self._resume(visit, visit.shot)
 
     @property
     def unsound(self) -> str | None:
@@ -130,11 +154,54 @@ class Attendant:
             self._tally.told(presentation, slug)
 
     def _on_shot(self, shot: Shot) -> None:
+        visit = self._open_for(shot)
+        if visit is None:
+            return
+        if self._claims.claiming and not self._claims.claimed(time.monotonic()) and not self._refusal(shot):
+            visit.waits_for = "credential_wanted"
+            self._on_told(visit.presentation, visit.waits_for)
+            return
+        self._ask(visit, shot)
+
+    def _on_crowd(self, crowd: Crowd) -> None:
+        """Asked about in one go only where everybody may be: the picture shows them all."""
+        visits = [(shot, self._open_for(shot)) for shot in crowd.shots]
+        if self._settings.strategy == "crowd" and all(visit and self._may_be_shown(shot) for shot, visit in visits):
+            for _, visit in visits:
+                assert visit is not None, "each of them was just found"
+                visit.asked = True
+            self._spawn(self._tell_apart(crowd))
+            return
+        for shot in crowd.shots:
+            self._on_shot(shot)
+
+    def _open_for(self, shot: Shot) -> Visit | None:
+        """The visit that the shot is of, where it may still lead to anything."""
         visit = self._visits.get(shot.probe.presentation)
         if visit is None or (visit.settled is not None and visit.settled.outcome == "granted"):
-            return
+            return None
         visit.shot, visit.shot_at = shot, time.monotonic()
-        self._spawn(self._recognise(visit, shot))
+        return visit
+
+    def _resume(self, visit: Visit, shot: Shot) -> None:
+        """What was waited for has come; a shot that has become too old for a verdict is taken again."""
+        visit.waits_for = ""
+        if shot.probe.captured_at + self._settings.verdict_ttl * (1 - FRESH) > time.monotonic():
+            self._ask(visit, shot)
+        elif self._eye is not None:
+            self._eye.tell(messages.Outcome(visit.presentation, "unasked"))
+
+    def _ask(self, visit: Visit, shot: Shot) -> None:
+        now = time.monotonic()
+        visit.asked, visit.credential = True, self._claims.newest(now)
+        self._spawn(self._recognise(visit, shot, self._claims.claimed(now)))
+
+    def _may_be_shown(self, shot: Shot) -> bool:
+        return not self._wants_vote(shot) and not self._refusal(shot)
+
+    def _refusal(self, shot: Shot) -> AttackPresentation | Inconclusive | None:
+        """Why nobody would be asked, as far as is known before the vote."""
+        return None if self._wants_vote(shot) else alive.refusal(self._settings.liveness, shot.liveness)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._tasks is None:
@@ -142,53 +209,65 @@ class Attendant:
             raise RuntimeError("run() holds the recognitions; it is not running")
         self._tasks.create_task(work)
 
-    async def _recognise(self, visit: Visit, shot: Shot) -> None:
-        expires_at = shot.probe.captured_at + self._settings.verdict_ttl
-        vote = await self._voted(shot, expires_at)
+    async def _recognise(self, visit: Visit, shot: Shot, claimed: str) -> None:
+        vote = await self._voted(shot, claimed)
         refused = alive.refusal(self._settings.liveness, shot.liveness, vote)
-        visit.answer = answer = Answer(refused) if refused else await self._answer(shot, expires_at)
-        facts = Facts(
-            portal=PortalFacts(self._name),
-            verdict=answer.verdict,
-            subject=Subject(answer.verdict.person if isinstance(answer.verdict, Match) else ""),
-            liveness=shot.liveness,
-            masked=shot.probe.masked,
-            quality=shot.probe.quality,
-            faces=self._faces,
-            attempt=shot.attempt,
-            time=_local_time(),
-        )
-        policy = self._rulebook.policy
-        decision = policy.decide(facts, expires_at)
-        evidence = _evidence(answer, shot, policy, vote)
-        self._door.post(Decided(time.monotonic(), visit.presentation, decision), evidence, shot.usable_at)
+        if refused:
+            answer = Answer(refused)
+        elif claimed:
+            answer = await self._timed(lambda until: self._strategy.verify(shot.probe, claimed, until), shot)
+        else:
+            answer = await self._timed(lambda until: self._strategy.answer(shot.probe, until), shot)
+        for opinion in answer.opinions:
+            self._tally.opinion(opinion)
+        self._decide(visit, shot, answer, vote)
 
-    async def _voted(self, shot: Shot, deadline: float) -> float | Inconclusive | None:
+    async def _voted(self, shot: Shot, claimed: str) -> float | Inconclusive | None:
         """The cloud's word on liveness; None where it is not asked."""
-        if self._vote is None or not alive.wants_vote(self._settings.liveness, shot.liveness):
+        vote = self._vote
+        if vote is None or not self._wants_vote(shot):
             return None
-        self._tally.heartbeat.pending("recognition", time.monotonic())
-        try:
-            return await self._vote(shot.probe, deadline)
-        finally:
-            self._tally.heartbeat.completed("recognition")
+        return await self._timed(lambda until: vote(shot.probe, claimed, until), shot)
 
-    async def _answer(self, shot: Shot, expires_at: float) -> Answer:
+    def _wants_vote(self, shot: Shot) -> bool:
+        return self._vote is not None and alive.wants_vote(self._settings.liveness, shot.liveness)
+
+    async def _tell_apart(self, crowd: Crowd) -> None:
+        answers = await self._timed(lambda until: self._strategy.answers(crowd, until), *crowd.shots)
+        for shot in crowd.shots:
+            answer = answers[shot.probe.presentation]
+            for opinion in answer.opinions:
+                self._tally.opinion(opinion)
+            visit = self._visits.get(shot.probe.presentation)
+            if visit is not None:
+                self._decide(visit, shot, answer)
+
+    async def _timed(self, ask: Callable[[float], Awaitable[T]], *shots: Shot) -> T:
         now = time.monotonic()
         self._tally.heartbeat.pending("recognition", now)
         try:
-            answer = await self._strategy.answer(shot.probe, min(now + self._strategy.seconds, expires_at))
+            return await ask(min(now + self._strategy.seconds, *(self._expiry(shot) for shot in shots)))
         finally:
             self._tally.heartbeat.completed("recognition")
-        for opinion in answer.opinions:
-            self._tally.opinion(opinion)
-        return answer
+
+    def _decide(self, visit: Visit, shot: Shot, answer: Answer, vote: float | Inconclusive | None = None) -> None:
+        visit.answer = answer
+        now, policy = time.monotonic(), self._policy()
+        moment = Moment(self._door.facts(), self._faces, self._claims.newest(now) or visit.credential)
+        facts = self._surroundings.facts(answer.verdict, shot, moment)
+        decision = policy.decide(facts, self._expiry(shot))
+        self._door.post(Decided(now, visit.presentation, decision), evidence(answer, shot, policy, facts, vote), shot.usable_at)
+
+    def _expiry(self, shot: Shot) -> float:
+        return shot.probe.captured_at + self._settings.verdict_ttl
 
     def _on_settled(self, settled: Settled) -> None:
         visit = self._visits.get(settled.presentation)
         if visit is None:
             return
         visit.settled = settled
+        if settled.outcome == "granted":
+            self._claims.spend()
         visit.told = settled.reason
         self._tally.told(visit.presentation, settled.reason)
         if self._eye is not None:
@@ -203,12 +282,12 @@ class Attendant:
         visit.gone = True
         if visit.settled is not None:
             self._finish(visit, visit.settled.reason)
-        elif visit.shot is None:
+        elif not visit.asked:
             self._spawn(self._record_glimpse(visit, ended))
 
     async def _record_glimpse(self, visit: Visit, ended: Ended) -> None:
         """Somebody came and went without a picture worth asking about: that is a refusal too, with its reason."""
-        reason = (objection := alive.objection(ended.liveness)) or _main_defect(ended.defects)
+        reason = (objection := alive.objection(ended.liveness)) or visit.waits_for or main_defect(ended.defects)
         why = {"liveness": msgspec.structs.asdict(ended.liveness)} if objection else {}
         await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames, **why})
         self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
@@ -225,81 +304,6 @@ class Attendant:
     def _finish(self, visit: Visit, reason: str, grade: int | None = None) -> None:
         if not visit.published:
             visit.published = True
-            self._tally.presentation_finished(self._name, _summary(visit, reason, grade))
+            self._tally.presentation_finished(self._name, summary(visit, reason, grade))
         if visit.gone:
             self._visits.pop(visit.presentation, None)
-
-
-def _main_defect(defects: Mapping[str, int]) -> str:
-    """What was wrong most of the time; where that ties, what helps most to mend."""
-    known = [slug for slug in slugs.ADVICE if slug in defects]
-    return max(known, key=lambda slug: defects[slug], default="person_left")
-
-
-def _summary(visit: Visit, reason: str, grade: int | None) -> dict[str, object]:
-    settled, shot, answer = visit.settled, visit.shot, visit.answer
-    verdict = answer.verdict if answer else None
-    granted = settled is not None and settled.outcome == "granted"
-    return {
-        "presentation": visit.presentation,
-        "began_at": visit.began_at,
-        "outcome": "granted" if granted else "denied",
-        "reason": reason,
-        "person": verdict.person if isinstance(verdict, Match) else None,
-        "grade": shot.probe.quality.grade if shot else grade,
-        "masked": shot.probe.masked if shot else None,
-        "liveness": shot.liveness.state if shot else None,
-        "told": visit.told,
-        "verdict": type(verdict).__struct_config__.tag if verdict else None,
-        "engine": verdict.engine if verdict else None,
-        "score": round(verdict.score, 2) if isinstance(verdict, Match | NonMatch) else None,
-        "opinions": _several(answer) if answer else None,
-        "rule": settled.rule if settled else None,
-        "attempts": shot.attempt if shot else 0,
-        "face_to_probe_ms": round(1000 * (visit.shot_at - shot.usable_at), 1) if shot else None,
-        "face_to_relay_ms": round(1000 * settled.face_to_relay, 1) if settled and settled.face_to_relay is not None else None,
-    }
-
-
-def _evidence(answer: Answer, shot: Shot, policy: Policy, vote: float | Inconclusive | None) -> dict[str, object]:
-    """What the journal keeps of a decision: everything it rested on but the picture."""
-    verdict = answer.verdict
-    evidence: dict[str, object] = {
-        "verdict": type(verdict).__struct_config__.tag,
-        "engine": verdict.engine,
-        "grade": shot.probe.quality.grade,
-        "masked": shot.probe.masked,
-        "attempt": shot.attempt,
-        "policy": policy.sha256,
-    }
-    if shot.liveness.state != "unchecked":
-        evidence["liveness"] = msgspec.structs.asdict(shot.liveness)
-    if vote is not None:
-        evidence["liveness_vote"] = vote.cause if isinstance(vote, Inconclusive) else round(vote, 2)
-    if isinstance(verdict, Match | NonMatch):
-        evidence["score"] = round(verdict.score, 2)
-    if isinstance(verdict, Match):
-        evidence["margin"] = round(verdict.margin, 2)
-    if several := _several(answer):
-        evidence["opinions"] = several
-    return evidence
-
-
-def _several(answer: Answer) -> list[dict[str, object]] | None:
-    """What each engine said, where more than one was asked."""
-    return [_told_by(opinion) for opinion in answer.opinions] if len(answer.opinions) > 1 else None
-
-
-def _told_by(opinion: Opinion) -> dict[str, object]:
-    verdict = opinion.verdict
-    said: dict[str, object] = {"engine": opinion.engine, "verdict": type(verdict).__struct_config__.tag}
-    if isinstance(verdict, Match | NonMatch):
-        said["score"] = round(verdict.score, 2)
-    if not isinstance(verdict, Match):
-        said["cause"] = verdict.cause
-    return said
-
-
-def _local_time() -> LocalTime:
-    now = datetime.now().astimezone()
-    return LocalTime(weekday=now.weekday(), minute=now.hour * 60 + now.minute, trusted=False)

@@ -17,12 +17,15 @@ from kiosk.configuration import Source
 from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
+from kiosk.hardware.readers.simulated import SimulatedReader
 from kiosk.heartbeat import Heartbeat, Notifier
 from kiosk.journal.log import Journal
 from kiosk.metrics import Metrics
 from kiosk.recognition.build import Engines
 from kiosk.service.attendant import Attendant
+from kiosk.service.cards import ignored, owner_of
 from kiosk.service.door import Door
+from kiosk.service.facts import Surroundings
 from kiosk.service.rulebook import Rulebook
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings, Settings
@@ -69,6 +72,7 @@ class Daemon:
         self._eyes: dict[str, EyeSupervisor] = {}
         self._attendants: dict[str, Attendant] = {}
         self._admin: Admin | None = None
+        self._cards: list[SimulatedReader] = []
         self.picture: bytes | None = None
 
     def stop(self) -> None:
@@ -116,27 +120,36 @@ class Daemon:
     async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
         door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
         await door.open()
-        attendant = Attendant(
-            name, settings, engines.strategy(settings), self.rulebook, door, self._tally, engines.vote(settings)
-        )
+        surroundings = Surroundings(self._settings.site.name)
+        strategy, vote = engines.strategy(settings), engines.vote(settings)
+        attendant = Attendant(name, settings, strategy, lambda: self.rulebook.policy, door, self._tally, surroundings, vote)
         self._attendants[settings.camera] = attendant
         self._heartbeat.register(f"portal {name}", 5.0)
         eye = self._eyes[settings.camera] = self._eye(settings, attendant, embed=engines.needs_embeddings)
         attendant.watch(eye)
+        self._cards += [
+            SimulatedReader(url, self._settings.site.state_dir, owner_of(self._settings.people, attendant.presented), ignored)
+            for url in settings.readers
+            if url.startswith("sim:")
+        ]
 
     def _eye(self, portal: PortalSettings, attendant: Attendant, *, embed: bool) -> EyeSupervisor:
         settings, camera = self._settings, portal.camera
+        presentation = settings.presentation
+        if portal.strategy == "crowd":
+            presentation = presentation.model_copy(update={"several": "all"})
         orders = messages.LookOrders(
             name=camera,
             camera=settings.cameras[camera].model_dump(mode="json"),
             quality=settings.quality.model_dump(mode="json"),
-            presentation=settings.presentation.model_dump(mode="json"),
+            presentation=presentation.model_dump(mode="json"),
             eye=settings.eye.model_dump(mode="json"),
             models_dir=str(settings.site.models_dir),
             picture_every=PICTURE_EVERY if settings.web.page else None,
             embed=embed,
             liveness=settings.liveness.model_dump(mode="json"),
             liveness_policy=portal.liveness,
+            crowd=portal.strategy == "crowd",
         )
 
         def deliver(message: messages.FromEye) -> None:
@@ -225,6 +238,7 @@ class Daemon:
             "totals": self._tally.totals,
             "by_reason": self._tally.by_reason,
             "by_engine": self._tally.by_engine,
+            "calls": self._tally.calls,
             "errors": self._tally.errors,
         }
 

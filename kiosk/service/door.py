@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from kiosk.access import portal as access
+from kiosk.access.facts import PortalFacts
 from kiosk.domain import Deny, Grant
 from kiosk.errors import HardwareError, JournalError
 from kiosk.hardware.relay import open_relay
@@ -28,6 +29,7 @@ _MAY_TRY_AGAIN = frozenset(
     {"not_recognised", "ambiguous", "opinions_differ", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"}
 )
 _MAY_TRY_AGAIN |= {"answer_makes_no_sense", "face_not_found", "picture_rejected", "verdict_expired", "person_left", "relay_busy"}
+_MAY_TRY_AGAIN |= {"not_confirmed", "face_not_matched"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Door:
     @property
     def state(self) -> str:
         return self._portal.state
+
+    def facts(self) -> PortalFacts:
+        return PortalFacts(self._name, self._portal.state, outside=self._settings.outside)
 
     def post(self, event: access.Event, evidence: Mapping[str, object] | None = None, usable_at: float | None = None) -> None:
         if isinstance(event, access.Present):

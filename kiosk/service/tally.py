@@ -13,7 +13,7 @@ from kiosk.errors import KioskError
 from kiosk.eye import messages
 from kiosk.heartbeat import Heartbeat
 from kiosk.metrics import Metrics
-from kiosk.recognition.strategy import Opinion
+from kiosk.recognition.strategy import DEVICE, Opinion
 from kiosk.recognition.tencent import events
 from kiosk.settings import Settings
 from kiosk.web.feed import Feed
@@ -32,6 +32,8 @@ class Tally:
         self.totals: Counter[str] = Counter()
         self.by_reason: Counter[str] = Counter()
         self.by_engine: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        """Of the cloud's interfaces by name, retries included, and of the device as `on-device identify` and the like."""
         self.errors: Counter[str] = Counter()
         self.frames: Counter[str] = Counter()
         self._counted: dict[str, dict[str, int]] = {}
@@ -41,6 +43,7 @@ class Tally:
         match event:
             case events.Asked(interface, _, outcome, seconds, stages):
                 self.totals["cloud_calls"] += 1
+                self.calls[interface] += 1
                 self.metrics.cloud_request(interface, outcome, seconds, stages)
             case events.Repeated(interface, slug, code, pause):
                 self.metrics.cloud_retry(interface, slug)
@@ -60,6 +63,8 @@ class Tally:
     def opinion(self, opinion: Opinion) -> None:
         """One engine was asked about one probe."""
         self.by_engine[opinion.engine] += 1
+        if opinion.engine == DEVICE:
+            self.calls[f"{DEVICE} {'verify' if opinion.asked == 'verify' else 'identify'}"] += 1
         outcome = opinion.error.slug if opinion.error else str(type(opinion.verdict).__struct_config__.tag)
         self.metrics.recognition(opinion.engine, outcome, opinion.seconds)
         if opinion.error:

@@ -46,7 +46,7 @@ class PortalSettings(Section):
     """`identify+confirm`: the candidate is compared one to one besides; `claim+compare`: a credential says who, the face
     confirms; `crowd`: all faces in view are searched for in one go."""
     confirm: Recogniser | Literal["same"] = "same"
-    """Who compares one to one; `same`: the recogniser."""
+    """Who compares one to one; `same`: whoever searched, or the recogniser. While it is out of reach, `fallback` does."""
     claim_within: PositiveSeconds = 15.0
     """Seconds for which a credential claims a person, and for which a second factor or person is waited for."""
     cloud_consent: bool = False
@@ -127,8 +127,9 @@ class PortalSettings(Section):
 
     @model_validator(mode="after")
     def _engines_differ(self) -> Self:
-        for name in self.engines:
-            if self.engines.count(name) > 1:
+        named = [name for name in (self.recogniser, self.fallback, self.second_opinion) if name != "none"]
+        for name in named:
+            if named.count(name) > 1:
                 raise ValueError(
                     f"'{name}' stands twice among recogniser, fallback and second_opinion; "
                     "an engine cannot stand in for itself, nor confirm itself"
@@ -137,8 +138,9 @@ class PortalSettings(Section):
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Whoever may be asked, the recogniser first."""
-        return (self.recogniser, *(name for name in (self.fallback, self.second_opinion) if name != "none"))
+        """Whoever may be asked, each once, the recogniser first."""
+        others = (name for name in (self.fallback, self.second_opinion, self.confirm) if name not in {"none", "same"})
+        return tuple(dict.fromkeys((self.recogniser, *others)))
 
 
 def known(url: str, schemes: tuple[str, ...], what: str) -> None:

@@ -93,8 +93,10 @@ class TencentIaiSettings(TencentSettings):
     """Seconds one call may take, connects and retries included."""
     false_match_rate: FalseMatches = 1e-4
     """The share of strangers that may pass; the vendor's tables translate it to a score for each interface and gallery."""
+    compare_false_match_rate: FalseMatches = 1e-4
+    """Of strangers compared one to one, the share that may pass; the comparisons have scores for 1e-3 to 1e-5."""
     threshold: Score | None = None
-    """A raw score from which every comparison and search is a match, instead of the rate; needed where no table covers it."""
+    """A raw score from which every comparison and search is a match, instead of the rates; needed where no table covers it."""
     margin: Score = 5.0
     """By how much the first candidate of a search must beat the second."""
     requests_per_second: Rate = 50

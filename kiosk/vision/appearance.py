@@ -181,7 +181,11 @@ class Appearance:
         self._may_send_from = max(self._may_send_from, rest_until)
 
     def answered(self, result: str, at: float) -> None:
-        if result != "refused":
+        if result == "unasked":
+            if self._in_flight:
+                self._shots -= 1
+                self._may_send_from = at
+        elif result != "refused":
             self._closed = True
         elif self._in_flight:
             self._may_send_from = at + self._settings.retry_after

@@ -13,6 +13,7 @@ from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, 
 from kiosk.settings import EyeSettings, LivenessPolicy, LivenessSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.challenge import looks_ahead
+from kiosk.vision.crowd import Gathering
 from kiosk.vision.finder import SAME_OVERLAP, Finder
 from kiosk.vision.live_sample import LiveSample, Wanted
 from kiosk.vision.liveness import LivenessJudge
@@ -115,9 +116,11 @@ class Examiner:
         first_presentation: int,
         policy: LivenessPolicy = "off",
         liveness: LivenessSettings | None = None,
+        crowd: bool = False,
     ) -> None:
         """`embed`: whether probes carry an embedding. The embeddings that tell whether somebody
-        is still there, or did what a challenge asked, never leave the eye.
+        is still there, or did what a challenge asked, never leave the eye. `crowd`: shots of people who are there together come
+        as one.
 
         Raises CameraError `model_missing` or `model_invalid`.
         """
@@ -130,6 +133,7 @@ class Examiner:
         self._assessor = Assessor(self._networks, quality)
         self._liveness, self._policy = liveness or LivenessSettings(), policy
         self._tracker = PresentationTracker(presentation, first_presentation, self._judge)
+        self._gathering = Gathering() if crowd else None
         self._stillness = Stillness()
         self._kept: dict[int, _Kept] = {}
         if self._networks.embedder is not None:
@@ -151,6 +155,9 @@ class Examiner:
         sightings = [_Sighting(image, face, self._assessor, networks) for face in faces]
         step = self._tracker.step(captured_at, sightings, (image.shape[1], image.shape[0]))
         events = self._carry_out(step, image, captured_at)
+        if self._gathering is not None:
+            present = [seen.face.track for seen in step.seen]
+            events = self._gathering.take(events, present, captured_at, (image.shape[1], image.shape[0]))
         return Examination(
             events=events,
             present=tuple(seen.face.track for seen in step.seen),

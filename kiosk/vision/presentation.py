@@ -90,7 +90,8 @@ class PresentationTracker:
         return Step(actions, tuple(seen))
 
     def outcome(self, presentation: int, result: str, at: float) -> None:
-        """How a probe fared: `refused` allows another attempt after `retry_after`, anything else allows none.
+        """How a probe fared: `refused` allows another attempt after `retry_after`, `unasked` one at once that does not count as
+        another, anything else allows none.
 
         Whoever was `granted` is not asked in another presentation either before `cool_down` is over.
         A presentation that is over is passed by.

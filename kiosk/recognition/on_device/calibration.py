@@ -179,6 +179,11 @@ def least_score(false_match_rate: float, faces: int) -> float:
     return min(max(points(false_match_rate / max(faces, 1)), 0.0), 100.0)
 
 
+def false_match_rate(score: float, faces: int) -> float:
+    """The inverse of `least_score`: of strangers, the share at most that reaches `score` among `faces` references, 0–1."""
+    return min(1.0, max(faces, 1) * 10 ** (1 - score / 10))
+
+
 def reach(*, masked: bool = False) -> float:
     """The smallest false match rate of one comparison that the data support; what is rarer is extrapolated."""
     return _fit(masked).reach

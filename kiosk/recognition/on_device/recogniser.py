@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Self
 
 import structlog
 
-from kiosk.domain import Candidate, Match, NonMatch, Probe
+from kiosk.domain import Candidate, Crowd, Inconclusive, Match, NonMatch, Probe, Verdict
 from kiosk.errors import ConfigurationError, KioskError, RecogniserError, Transient, Unauthorised
 from kiosk.recognition.consent import Likely, may_leave
-from kiosk.recognition.judging import judge
+from kiosk.recognition.judging import judge, judge_one
 from kiosk.recognition.on_device import calibration
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.recognition.on_device.matching import Hit
-from kiosk.recognition.on_device.refusal import GalleryRefusal
+from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
+from kiosk.recognition.references import NOBODY, Reference
 from kiosk.recognition.strategy import DEVICE
 from kiosk.settings import OnDeviceSettings, Settings
 
@@ -73,14 +75,53 @@ class OnDeviceRecogniser:
         """
         with _faults():
             candidates = [self._candidate(hit, upper=probe.masked) for hit in self._hits(probe, upper=probe.masked)]
-            return judge(candidates, threshold=self.threshold, margin=self._settings.margin, engine=self.name)
+            rates = partial(calibration.false_match_rate, faces=len(self.gallery))
+            margin = self._settings.margin
+            return judge(candidates, threshold=self.threshold, margin=margin, engine=self.name, rates=rates)
 
-    def may_leave(self, probe: Probe, *, portal_allows: bool) -> bool:
+    async def verify(self, probe: Probe, person: str, deadline: float) -> Verdict:  # noqa: ARG002 (the port names it)
+        """By the best of the person's references; a masked probe by their upper faces. Raises as `identify` does.
+
+        Inconclusive `reference_missing` where nobody of that name, or none of their upper face, is in the groups searched.
+        """
+        with _faults():
+            if not self._knows(person) or not self._searches(person):
+                return Inconclusive("reference_missing", self.name)
+            cosine = self.gallery.likeness(person, probe.upper if probe.masked else probe.embedding, upper=probe.masked)
+            if cosine == -1:  # none of this kind
+                return Inconclusive("reference_missing", self.name)
+            candidate = self._candidate(Hit(person, cosine, ""), upper=probe.masked)
+        rate, raw = self._settings.false_match_rate, self._settings.threshold
+        threshold = calibration.least_score(rate, 1) if raw is None else raw
+        rates = partial(calibration.false_match_rate, faces=1)
+        return judge_one(candidate, threshold=threshold, engine=self.name, rates=rates)
+
+    async def identify_many(self, crowd: Crowd, deadline: float) -> Mapping[int, Verdict]:
+        """A search for each face, by its own probe: the picture of all is not needed. Raises as `identify` does."""
+        return {shot.probe.presentation: await self.identify(shot.probe, deadline) for shot in crowd.shots}
+
+    def reference(self, person: str) -> Reference:
+        """What an engine without references of its own may compare with: the best photo, where photos are kept.
+
+        Raises Transient with the gallery's slug where that fails.
+        """
+        with _faults():
+            if not self._knows(person):
+                return NOBODY
+            known = self.gallery.person(person)
+            best = sorted(known.faces, key=lambda face: face.grade, reverse=True)
+            photo = next((photo for face in best if (photo := self.gallery.photo(face.face_id)) is not None), None)
+            return Reference(photo, tuple(known.groups), known.tag)
+
+    def may_leave(self, probe: Probe, claimed: str = "", *, portal_allows: bool) -> bool:
         """Whether the cloud may see the probe: asks everybody it may be, of all groups. Raises as `identify` does.
 
         A masked probe is looked up by the whole face too: somebody whose upper face is not enrolled may have said no.
+        `claimed`: whom a credential claims it to be; their no counts whatever the face looks like.
         """
         with _faults():
+            if claimed and self._knows(claimed) and self.gallery.consent(claimed) is False:
+                return False
             likely = [
                 Likely(self._candidate(hit, upper=upper), self.gallery.consent(hit.person))
                 for upper in {False, probe.masked}
@@ -113,7 +154,20 @@ class OnDeviceRecogniser:
 
     def _candidate(self, hit: Hit, *, upper: bool) -> Candidate:
         person = self.gallery.person(hit.person)
-        return Candidate(hit.person, calibration.score(hit.cosine, masked=upper), hit.face, person.tag)
+        score = calibration.score(hit.cosine, masked=upper)
+        return Candidate(hit.person, score, hit.face, person.tag, tuple(person.groups))
+
+    def _searches(self, person: str) -> bool:
+        return not self._settings.group_ids or not self.gallery.person(person).groups.keys().isdisjoint(self._settings.group_ids)
+
+    def _knows(self, person: str) -> bool:
+        try:
+            self.gallery.person(person)
+        except GalleryRefusal as refusal:
+            if refusal.why is Why.PERSON_UNKNOWN:
+                return False
+            raise
+        return True
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
 from kiosk.errors import ConfigurationError
@@ -89,6 +90,25 @@ def least_score(interface: str, wanted: Wanted, *, model: str = "3.0", gallery: 
     low, high = _around(interface, table, gallery)
     least, most = (_on(interface, table.curves[size], wanted.rate, size) for size in (low, high))
     return _between(gallery, (low, least), (high, most)) if low != high else least
+
+
+def false_match_rate(interface: str, score: float, *, model: str = "3.0", gallery: int = 1) -> float:
+    """The inverse of `least_score`: of strangers, the share that reaches `score`, as far as it is documented.
+
+    Above the highest documented score the smallest documented rate; 1 where the tables say nothing.
+    """
+    table = next((table for table in TABLES.get(interface, ()) if table.model == model), None)
+    if table is None or not 1 <= gallery <= max(table.curves):
+        return 1.0
+    low, high = _around(interface, table, gallery)
+    rates = sorted(table.curves[low].keys() & table.curves[high].keys(), reverse=True)
+    scores = [least_score(interface, FalseMatchRate(rate), model=model, gallery=gallery) for rate in rates]
+    if score < scores[0]:
+        return 1.0
+    for (less, common), (more, rare) in pairwise(zip(scores, rates, strict=True)):
+        if score < more:
+            return float(common * (rare / common) ** ((score - less) / (more - less)))
+    return rates[-1]
 
 
 def _table(interface: str, model: str) -> Table:

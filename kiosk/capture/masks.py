@@ -1,4 +1,4 @@
-"""Masks drawn on photos of bare faces, to measure how well people are recognised who wear one."""
+"""Masks drawn on pictures of bare faces: for scenes, and to measure how well people are recognised who wear one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.vision.pixels import Image
+from kiosk.capture.frame import Image
 
 Shape = Literal["high", "middle", "low", "chin"]
 Pixels = NDArray[np.floating]
