@@ -63,6 +63,9 @@ class PortalSettings(Section):
     max_unlock: Annotated[float, Field(gt=0, le=60)] = 10.0
     """Seconds; no rule may unlock for longer."""
 
+    exit_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds for which a request to exit and the command `unlock_once` unlock, and for which a request masks the forced-door
+    alarm; `max_unlock` bounds the first two."""
     relock_on_open: bool = True
     """Lock again as soon as the door has opened; needs `contact`."""
     held_open_after: PositiveSeconds = 30.0
