@@ -12,6 +12,7 @@ from kiosk.access.factors import Factors, Wait
 from kiosk.access.lock_out import FAILURES, LockOut
 from kiosk.domain import Grant, PresentationId, Slug
 from kiosk.settings import PortalSettings
+from kiosk.settings.portal import SIGNALS
 
 _REMEMBERED = 1000
 """Granted presentations kept, so that none is granted twice; far more than can be in view."""
@@ -67,7 +68,7 @@ class Admission:
         """Why this grant is worth nothing here and now, whatever the lock is doing."""
         if presentation in self._granted:
             return "already_granted"
-        if not set(grant.unlock) <= {RELAY, *self._settings.outputs}:
+        if not set(grant.unlock) <= {RELAY, *self._settings.outputs}.difference(SIGNALS):
             return "output_unknown"
         # Both times rest on the eye's word. One from the future, or no number at all, proves nothing.
         if not at <= grant.expires_at <= at + self._settings.verdict_ttl:
@@ -89,6 +90,8 @@ class Admission:
         return self.absence(at, opening.presentation)
 
     def no_room(self, at: float, opening: Opening) -> Slug | None:
+        if RELAY not in opening.outputs:
+            return None
         return self.areas.refusal(self._name, self.passage, opening.people, at)
 
     def passed_back(self, at: float, opening: Opening) -> bool:
@@ -102,7 +105,7 @@ class Admission:
         return bool(self.passage.come_from or self.passage.go_to)
 
     def expect(self, opening: Opening) -> None:
-        if self.counts:
+        if self.counts and RELAY in opening.outputs:
             self.areas.expect(self._name, self.passage, opening.people)
 
     def pass_through(self, at: float, opening: Opening) -> None:

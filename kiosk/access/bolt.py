@@ -79,7 +79,8 @@ class Bolt:
 
     def let_go(self, at: float) -> Action:
         """Stays `pulse` until the relay confirms it."""
-        self.state, self.until = "pulse", min(self.until, at) if self.state == "pulse" else at
+        self.until = min(self.until, at) if self.state == "pulse" else at
+        self.state = "pulse"
         return Release()
 
     def released(self, at: float) -> bool:

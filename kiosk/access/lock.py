@@ -39,6 +39,7 @@ class Lock:
         self._bolt = core.bolt
         self._command = 0
         self._not_before = float("-inf")
+        self._flapped = float("-inf")
 
     def armed(self) -> list[Action]:
         if self._bolt.state != "disarmed":
@@ -91,7 +92,7 @@ class Lock:
         if not self._bolt.released(at):
             return []
         if held:
-            self._not_before = at + AGAIN_AFTER
+            self._flapped = at
         lost = self._core.give_up(at, ordered, "relay_lost") if ordered else []
         return [*lost, Record("locked", None, {})]
 
@@ -165,7 +166,8 @@ class Lock:
                 return []
             given_up, core.pending = core.pending, None
             actions += core.give_up(at, given_up, "portal_released")
-        if at < self._not_before or (not egress and core.interlocked):
+        # A relay that lets go of what it should hold is asked again, but not without end.
+        if at < self._flapped + AGAIN_AFTER or (not egress and (at < self._not_before or core.interlocked)):
             return actions
         self._command = 0
         core.pending = cause = Cause(core.ticket(), at, 0.0, outputs, None, reason, number)

@@ -12,6 +12,8 @@ from kiosk.settings.eye import LivenessPolicy
 RELAY_SCHEMES = ("sim", "gpiod")
 LINE_SCHEMES = RELAY_SCHEMES
 READER_SCHEMES = ("evdev", "wiegand", "osdp", "sim")
+SIGNALS = ("lamp_red", "lamp_green", "lamp_blue", "buzzer")
+"""Outputs that tell people something, and guard nothing."""
 Recogniser = Literal["tencent-legacy", "tencent-iai", "on-device"]
 
 
