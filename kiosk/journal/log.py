@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -100,6 +100,11 @@ class Journal:
         return journal
 
     @property
+    def boot(self) -> str:
+        """The boot that `monotonic` of new rows counts from."""
+        return self._boot
+
+    @property
     def head(self) -> str:
         return self._head
 
@@ -175,6 +180,13 @@ def tail(path: Path, count: int) -> list[Row]:
     """
     with closing(_reader(path, "backslashreplace")) as database:
         return list(_rows(path, database, "ORDER BY seq DESC LIMIT ?", count))[::-1]
+
+
+def of_kinds(path: Path, kinds: Sequence[str], count: int) -> list[Row]:
+    """The newest `count` rows of these kinds, oldest first. Raises JournalError `journal_missing`, `journal_broken`."""
+    places = ", ".join("?" * len(kinds))
+    with closing(_reader(path, "backslashreplace")) as database:
+        return list(_rows(path, database, f"WHERE kind IN ({places}) ORDER BY seq DESC LIMIT ?", *kinds, count))[::-1]
 
 
 def verify(path: Path) -> Verification:

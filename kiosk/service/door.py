@@ -91,7 +91,7 @@ class Door:
         self._schedule, self._scheduled = schedule, False
         self._recall = tuple(recall)
         self._journal, self._tally = journal, tally
-        self._backoff, self._reopen_at = _REOPEN_FIRST, 0.0
+        self._arming, self._backoff, self._reopen_at = False, _REOPEN_FIRST, 0.0
         self._events: asyncio.Queue[access.Event] = asyncio.Queue()
         self._ticked_at = 0.0
         self._usable_at: dict[int, float] = {}
@@ -152,7 +152,7 @@ class Door:
 
     async def _open_lock(self) -> None:
         await self._fittings.open_lock()
-        now = time.monotonic()
+        self._arming, now = True, time.monotonic()
         for command in self._recall:
             self.post(access.Commanded(now, command, "restart"))
         self._recall = ()
@@ -184,8 +184,9 @@ class Door:
         minding = asyncio.create_task(self._mind(), name=f"schedule and inputs of {self._name}")
         try:
             while True:
-                await self._handle(await self._next())
-                await self._after()
+                event = await self._next()
+                await self._handle(event)
+                await self._after(event)
         finally:
             minding.cancel()
             await asyncio.shield(self._end())
@@ -208,35 +209,36 @@ class Door:
     async def _next(self) -> access.Event:
         if self._events.empty():
             self._tally.heartbeat.completed(f"portal {self._name}")
-        waits = []
-        if self._portal.timed:
-            waits.append(self._ticked_at + _TICK)
-        if self._portal.state == "disarmed" and self._reopen_at:
-            waits.append(self._reopen_at)
-        until = min(waits, default=None)
-        try:
-            # What is due is not put off by events that keep coming.
-            timeout = None if until is None else max(until - time.monotonic(), 0.0)
-            event = self._events.get_nowait() if timeout and not self._events.empty() else None
-            return event or await asyncio.wait_for(self._events.get(), timeout)
-        except TimeoutError:
-            self._ticked_at = time.monotonic()
-            return access.Tick(self._ticked_at)
+        due = self._due()
+        # What is due is not put off by events that keep coming.
+        if due is None or time.monotonic() < due:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    return await self._events.get()
+        self._ticked_at = time.monotonic()
+        return access.Tick(self._ticked_at)
 
-    async def _after(self) -> None:
+    def _due(self) -> float | None:
+        dues = [self._ticked_at + _TICK] if self._portal.timed else []
+        if self._portal.state == "disarmed" and not self._fittings.has_lock:
+            dues.append(self._reopen_at)
+        return min(dues, default=None)
+
+    async def _after(self, event: access.Event) -> None:
         """What nobody knows the state of is made safe, and taken back after a while."""
-        if self._portal.state == "disarmed":
-            if self._fittings.has_lock and self._events.empty():
+        if isinstance(event, access.Armed):
+            self._arming = False
+        if self._portal.state == "disarmed" and not self._arming:
+            if self._fittings.has_lock:
                 await self._fittings.close_lock()
                 self._reopen_at = time.monotonic() + self._backoff
-            elif self._reopen_at and time.monotonic() >= self._reopen_at:
+            elif time.monotonic() >= self._reopen_at:
                 await self._reopen()
         if (shown := (self._portal.state, self._portal.mode)) != self._shown:
             self._shown = shown
             self._tally.portal(self._name, *shown)
 
     async def _reopen(self) -> None:
-        self._reopen_at = 0.0
         try:
             await self._open_lock()
         except HardwareError as error:
@@ -256,15 +258,20 @@ class Door:
                 case access.Alarm(slug=slug, silent=silent):
                     self._tally.alarm(self._name, slug, silent=silent)
                     self._write("alarm", None, {"slug": slug, "silent": silent})
-                case access.Answer(number=number, slug=slug):
-                    if (answer := self._answers.get(number)) and not answer.done():
-                        answer.set_result(slug)
-                case access.Signal(pattern=pattern):
-                    self._fittings.show(pattern)
-                case access.Notify(names=names, slug=slug, person=person):
-                    self._tell("notify", {"names": list(names), "slug": slug, "person": person})
-                case access.StartCheckout(name=checkout, person=person):
-                    self._tell("checkout", {"checkout": checkout, "person": person})
+                case _:
+                    self._pass_on(action)
+
+    def _pass_on(self, action: access.Answer | access.Signal | access.Notify | access.StartCheckout) -> None:
+        match action:
+            case access.Answer(number=number, slug=slug):
+                if (answer := self._answers.get(number)) and not answer.done():
+                    answer.set_result(slug)
+            case access.Signal(pattern=pattern):
+                self._fittings.show(pattern)
+            case access.Notify(names=names, slug=slug, person=person):
+                self._tell("notify", {"names": list(names), "slug": slug, "person": person})
+            case access.StartCheckout(name=checkout, person=person):
+                self._tell("checkout", {"checkout": checkout, "person": person})
 
     def _tell(self, kind: str, body: Mapping[str, object]) -> None:
         self._tally.publish(kind, portal=self._name, **body)
