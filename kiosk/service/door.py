@@ -88,7 +88,8 @@ class Door:
         self._name = name
         self._portal = access.Portal(name, settings, interlock, areas)
         self._fittings = Fittings(settings, state_dir, self._on_released, self._on_relay_lost, self._on_sensed)
-        self._schedule, self._scheduled = schedule, False
+        self._schedule = schedule
+        self._scheduled: bool | None = False
         self._recall = tuple(recall)
         self._journal, self._tally = journal, tally
         self._arming, self._backoff, self._reopen_at = False, _REOPEN_FIRST, 0.0

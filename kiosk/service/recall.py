@@ -47,6 +47,6 @@ def _obey(command: str, in_force: list[Command], settings: PortalSettings, areas
         areas.clear(settings.area_to)
     ended = _ENDS.get(command, command)
     if ended in in_force:
-        in_force.remove(cast("Command", ended))
+        in_force.remove(ended)
     if command in {"lockdown", "release"}:
         in_force.append(cast("Command", command))
