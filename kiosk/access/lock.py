@@ -52,7 +52,7 @@ class Lock:
         if cause is None or cause.ticket != event.ticket:
             return []
         self._core.pending = None
-        slug = None if cause.egress else self._stale(event.at, cause)
+        slug = self._stale(event.at, cause)
         return self._abandon(event.at, cause, slug) if slug else self._move(event.at, cause)
 
     def record_failed(self, event: RecordFailed) -> list[Action]:
@@ -61,7 +61,7 @@ class Lock:
             return []
         self._core.pending = None
         alarm = Alarm(event.slug)
-        if cause.egress:
+        if cause.egress and not self._stale(event.at, cause):
             return [alarm, *self._move(event.at, cause)]
         return [*self._abandon(event.at, cause, event.slug, recorded=False), alarm]
 
@@ -138,7 +138,8 @@ class Lock:
         late = self._core.pending
         if late and late.egress and at >= late.since + EGRESS_PATIENCE:
             self._core.pending = None
-            return [Alarm("journal_unwritable"), *self._move(at, late)]
+            slug = self._stale(at, late)
+            return self._abandon(at, late, slug) if slug else [Alarm("journal_unwritable"), *self._move(at, late)]
         wanted = self._core.modes.wanted
         if wanted is not None:
             return self._hold(at, *wanted)
@@ -162,7 +163,7 @@ class Lock:
             self._command = 0
             return [Answer(number, "command_done")] if number else []
         if core.pending:
-            if not egress or core.pending.egress:
+            if not egress or core.pending.reason in {"fire", "emergency"}:
                 return []
             given_up, core.pending = core.pending, None
             actions += core.give_up(at, given_up, "portal_released")
@@ -187,9 +188,13 @@ class Lock:
         return [Record("exit", None, {"seconds": seconds}, cause.ticket)]
 
     def _stale(self, at: float, cause: Cause) -> Slug | None:
-        """Why a cause that lets people in is none any more."""
+        """Why a cause is none any more."""
         core = self._core
-        if cause.opening:
+        if cause.egress:
+            if cause.reason != "exit":
+                return None if core.modes.released else "portal_closed"
+            slug = None
+        elif cause.opening:
             slug = core.closed(at) or core.admission.too_late(at, cause.opening)
         elif at > cause.since + COMMAND_WITHIN:
             slug = "command_too_late"
