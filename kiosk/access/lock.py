@@ -206,7 +206,8 @@ class Lock:
     def _abandon(self, at: float, cause: Cause, slug: Slug, *, recorded: bool = True) -> list[Action]:
         if cause.reason == "command":
             self._core.modes.held = ()
-        self._not_before = at + AGAIN_AFTER
+        if cause.reason == "schedule":
+            self._not_before = at + AGAIN_AFTER
         return self._core.give_up(at, cause, slug, recorded=recorded)
 
     def _move(self, at: float, cause: Cause) -> list[Action]:
