@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kiosk.hardware.inputs import set_sim
 
 from kiosk.access.areas import Areas
 from kiosk.access.portal import Decided, Present, Presented
 from kiosk.domain import Credential, Deny, Grant
 from kiosk.errors import HardwareError, JournalError
-from kiosk.hardware.inputs import set_sim
 from kiosk.hardware.relay import read_state
 from kiosk.heartbeat import Heartbeat
 from kiosk.journal.log import Journal, Row, tail
@@ -126,6 +126,7 @@ async def test_who_leaves_during_a_slow_commit_does_not_open_the_door(tmp_path: 
         scene.see()
         settled = await scene.outcome()
         assert (settled.outcome, settled.reason) == ("denied", "person_left")
+        await scene.row("withheld", reason="person_left")
         assert scene.kinds == ["armed", "granted", "withheld"]
         assert read_state(tmp_path, "door").pulses == 0
 
@@ -340,7 +341,7 @@ async def test_a_part_that_cannot_be_had_arms_nothing(tmp_path: Path) -> None:
         async with running(tmp_path, contact="gpiod:/dev/no-such-chip/1"):
             pass
     with pytest.raises(HardwareError):
-        async with running(tmp_path, outputs={"relay2": "sim:door"}):
+        async with running(tmp_path / "twice", outputs={"relay2": "sim:door"}):
             pass
 
 
