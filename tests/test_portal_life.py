@@ -7,6 +7,7 @@ and holds every order of the portals against it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,8 +21,14 @@ from kiosk.domain import Credential, Deny, Grant
 from kiosk.settings import PortalSettings
 
 TTL, PRESENCE, WITHIN, LONGEST = 1.5, 0.6, 15.0, 5.0
-COMMON = {"presence_within": PRESENCE, "verdict_ttl": TTL, "claim_within": WITHIN, "max_unlock": LONGEST, "lock_out_after": 4}
-FITTED = {"contact": "sim:contact", "request_to_exit": "sim:button", "tamper": "sim:case", "fire": "sim:fire"}
+COMMON: dict[str, Any] = {
+    "presence_within": PRESENCE,
+    "verdict_ttl": TTL,
+    "claim_within": WITHIN,
+    "max_unlock": LONGEST,
+    "lock_out_after": 4,
+}
+FITTED: dict[str, Any] = {"contact": "sim:contact", "request_to_exit": "sim:button", "tamper": "sim:case", "fire": "sim:fire"}
 SETTINGS = {
     "outer": PortalSettings(**COMMON, **FITTED, interlock="trap", area_to="hall", open_during="day", first_person_in=True),
     "inner": PortalSettings(
@@ -391,9 +398,9 @@ class Life(RuleBasedStateMachine):
     def heal(self, name: str) -> None:
         self.arm(name)
         for command in ("end_lockdown", "end_release", "close", "clear_area"):
-            self.order(name, command)  # type: ignore[arg-type]  # each is one
+            self.order(name, command)
         for part in ("contact", "tamper", "fire"):
-            self.sense(name, part, True)  # type: ignore[arg-type]  # each is one
+            self.sense(name, part, True)
         self.sense(name, "request_to_exit", False)
         self.schedule(name, False)
         self.hear_releases(name)

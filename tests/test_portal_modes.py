@@ -52,7 +52,7 @@ def test_fire_comes_before_everything() -> None:
     held(case)
     assert case.mode == "fire"
     for command in ("close", "hold_open", "unlock_once"):
-        case.command(command)  # type: ignore[arg-type]  # each is one
+        case.command(command)
         assert case.slugs == ["portal_released"]
     case.grant()
     assert case.slugs == ["portal_released"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kiosk.access import portal as door
@@ -84,7 +86,8 @@ def test_an_open_case_is_an_alarm_and_lets_nobody_in() -> None:
 
 @pytest.mark.parametrize("part", ["contact", "request_to_exit", "tamper", "fire"])
 def test_a_lost_line_is_an_alarm_of_its_own_once(part: str) -> None:
-    case = Case(**{part: "sim:line"})
+    settings: dict[str, Any] = {part: "sim:line"}
+    case = Case(**settings)
     case.sense(part, None)
     assert "input_lost" in case.slugs
     assert case.row("input_lost") == {"part": part}
@@ -97,7 +100,7 @@ def test_a_lost_line_is_an_alarm_of_its_own_once(part: str) -> None:
 # Interlock.
 
 
-def trap(**settings: str) -> tuple[Case, Case]:
+def trap(**settings: Any) -> tuple[Case, Case]:
     interlock = Interlock()
     return Case("outer", interlock, **settings), Case("inner", interlock, **settings)
 
@@ -171,7 +174,7 @@ def test_a_schedule_waits_for_the_interlock() -> None:
 # Areas.
 
 
-def ways(**settings: object) -> tuple[Case, Case, Areas]:
+def ways(**settings: Any) -> tuple[Case, Case, Areas]:
     areas = Areas()
     way_in = Case("in", areas=areas, area_to="hall", **settings)
     return way_in, Case("out", areas=areas, area_from="hall"), areas
