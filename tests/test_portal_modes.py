@@ -316,3 +316,11 @@ def test_every_command_is_answered_and_recorded() -> None:
         case.commit()
         case.lock()
     assert case.portal.facts().state == case.state
+
+
+def test_an_emergency_that_ended_before_its_row_was_written_opens_nothing() -> None:
+    case = Case()
+    case.command("release")
+    case.command("end_release")
+    assert case.commit() == [door.Answer(1, "portal_closed")]
+    assert case.state == "locked"

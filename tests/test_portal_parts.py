@@ -297,6 +297,12 @@ def test_somebody_elses_factor_opens_nothing(person: str, slug: str) -> None:
     assert case.state == "waiting"
 
 
+def test_another_persons_card_does_not_disturb_who_waits_for_a_pin() -> None:
+    case = Case()
+    case.grant(require=("pin",))
+    assert case.show("card", "bob") == []
+
+
 def test_whoever_left_before_the_factor_came_stays_out() -> None:
     case = Case()
     case.grant(require=("pin",))

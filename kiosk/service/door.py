@@ -1,7 +1,4 @@
-"""The shell around one portal: the only writer of its relay and of its journal rows.
-
-Rows are written beside the events, in their order: a slow card delays what needs the row, never a button or a fire alarm.
-"""
+"""The shell around one portal: the only writer of its relay and of its journal rows."""
 
 from __future__ import annotations
 
@@ -19,9 +16,10 @@ from kiosk.access import portal as access
 from kiosk.access.areas import Areas
 from kiosk.access.facts import Mode, PortalFacts
 from kiosk.access.interlock import Interlock
-from kiosk.errors import HardwareError, JournalError
+from kiosk.errors import HardwareError
 from kiosk.journal.log import Journal
 from kiosk.service.fittings import Fittings
+from kiosk.service.rows import Rows
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings
 
@@ -36,9 +34,6 @@ _REOPEN_FIRST, _REOPEN_MOST = 1.0, 30.0
 
 _ANSWER_WITHIN = 8.0
 """Seconds for a command; the portal gives up sooner."""
-
-_ROWS_WITHIN = 2.0
-"""Seconds that the last rows get at the end."""
 
 _MAY_TRY_AGAIN = frozenset(
     {"not_recognised", "ambiguous", "opinions_differ", "deadline_exceeded", "cloud_unreachable", "cloud_busy", "cloud_error"}
@@ -91,13 +86,13 @@ class Door:
         self._schedule = schedule
         self._scheduled: bool | None = False
         self._recall = tuple(recall)
-        self._journal, self._tally = journal, tally
+        self._tally = tally
         self._arming, self._backoff, self._reopen_at = False, _REOPEN_FIRST, 0.0
         self._events: asyncio.Queue[access.Event] = asyncio.Queue()
         self._ticked_at = 0.0
         self._usable_at: dict[int, float] = {}
         self._energised_at = 0.0
-        self._rows: set[asyncio.Task[None]] = set()
+        self._rows = Rows(name, journal, tally, self.post)
         self._answers: dict[int, asyncio.Future[str]] = {}
         self._commands = 0
         self._shown: tuple[str, str] = "", ""
@@ -172,13 +167,7 @@ class Door:
 
     async def record(self, kind: str, presentation: int | None, body: Mapping[str, object]) -> None:
         """Raises JournalError `journal_unwritable`."""
-        self._tally.heartbeat.pending("journal", begun := time.monotonic())
-        try:
-            await self._journal.append(kind, self._name, presentation, body)
-        finally:
-            self._tally.heartbeat.completed("journal")
-        self._tally.totals["journal_rows"] += 1
-        self._tally.metrics.journal_row(time.monotonic() - begun)
+        await self._rows.record(kind, presentation, body)
 
     async def run(self) -> None:
         """Until cancelled; leaves the relay in its safe state."""
@@ -194,8 +183,7 @@ class Door:
 
     async def _end(self) -> None:
         await self._fittings.close()
-        if self._rows:
-            await asyncio.wait(self._rows, timeout=_ROWS_WITHIN)
+        await self._rows.finish()
 
     async def _mind(self) -> None:
         while True:
@@ -251,18 +239,18 @@ class Door:
         for action in self._portal.step(event):
             match action:
                 case access.Record(kind=kind, presentation=presentation, body=body, ticket=ticket):
-                    self._write(kind, presentation, body, ticket)
+                    await self._rows.write(kind, presentation, body, ticket)
                 case access.Unlock() | access.Hold() | access.Release():
                     await self._move(action)
                 case access.Prompt():
                     self._prompt(action)
                 case access.Alarm(slug=slug, silent=silent):
                     self._tally.alarm(self._name, slug, silent=silent)
-                    self._write("alarm", None, {"slug": slug, "silent": silent})
+                    await self._rows.write("alarm", None, {"slug": slug, "silent": silent})
                 case _:
-                    self._pass_on(action)
+                    await self._pass_on(action)
 
-    def _pass_on(self, action: access.Answer | access.Signal | access.Notify | access.StartCheckout) -> None:
+    async def _pass_on(self, action: access.Answer | access.Signal | access.Notify | access.StartCheckout) -> None:
         match action:
             case access.Answer(number=number, slug=slug):
                 if (answer := self._answers.get(number)) and not answer.done():
@@ -270,30 +258,13 @@ class Door:
             case access.Signal(pattern=pattern):
                 self._fittings.show(pattern)
             case access.Notify(names=names, slug=slug, person=person):
-                self._tell("notify", {"names": list(names), "slug": slug, "person": person})
+                await self._tell("notify", {"names": list(names), "slug": slug, "person": person})
             case access.StartCheckout(name=checkout, person=person):
-                self._tell("checkout", {"checkout": checkout, "person": person})
+                await self._tell("checkout", {"checkout": checkout, "person": person})
 
-    def _tell(self, kind: str, body: Mapping[str, object]) -> None:
+    async def _tell(self, kind: str, body: Mapping[str, object]) -> None:
         self._tally.publish(kind, portal=self._name, **body)
-        self._write(kind, None, body)
-
-    def _write(self, kind: str, presentation: int | None, body: Mapping[str, object], ticket: int = 0) -> None:
-        """The journal keeps the order in which rows are begun."""
-        task = asyncio.create_task(self._commit(kind, presentation, body, ticket))
-        self._rows.add(task)
-        task.add_done_callback(self._rows.discard)
-
-    async def _commit(self, kind: str, presentation: int | None, body: Mapping[str, object], ticket: int) -> None:
-        try:
-            await self.record(kind, presentation, body)
-        except JournalError as error:
-            self._tally.error(error)
-            if ticket:
-                self.post(access.RecordFailed(time.monotonic(), ticket, error.slug))
-            return
-        if ticket:
-            self.post(access.Committed(time.monotonic(), ticket))
+        await self._rows.write(kind, None, body)
 
     async def _move(self, action: access.Unlock | access.Hold | access.Release) -> None:
         try:
