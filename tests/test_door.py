@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,15 @@ async def running(folder: Path, schedule: Callable[[], bool | None] | None = Non
     door = Door("door", portal, folder, journal, tally, schedule=schedule)
     scene = Scene(door, journal, tally, folder)
     door.settled = scene.settled.put_nowait
-    await door.open()
-    task = asyncio.create_task(door.run())
-    try:
-        yield scene
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await journal.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(journal.close)
+        await door.open()
+        task = asyncio.create_task(door.run())
+        try:
+            yield scene
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def slow_commit(scene: Scene, seconds: float, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
