@@ -92,6 +92,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 100.0
+        self.newest = 1000
         interlock, areas = Interlock(), Areas()
         self.stages = {name: Stage(Portal(name, its, interlock, areas), its) for name, its in SETTINGS.items()}
 
@@ -228,8 +229,8 @@ class Life(RuleBasedStateMachine):
 
     # What the world does.
 
-    @initialize(arm=st.sets(PORTALS), trust=st.booleans())
-    def begin(self, arm: set[str], trust: bool) -> None:
+    @initialize(arm=st.sampled_from([set(SETTINGS), set(SETTINGS), {"outer"}, set()]))
+    def begin(self, arm: set[str]) -> None:
         for name in sorted(arm):
             for part in ("contact", "tamper", "fire"):
                 if getattr(SETTINGS[name], part):
@@ -277,7 +278,7 @@ class Life(RuleBasedStateMachine):
         seconds=st.sampled_from([0.5, 3.0, 20.0]),
         require=st.sampled_from([(), (), (), ("pin",), ("second_person",), ("pin", "second_person")]),
         hold=st.sampled_from(["none", "none", "none", "open", "toggle"]),
-        in_view=st.booleans(),
+        in_view=st.sampled_from([True, True, True, False]),
     )
     def grant(self, name, presentation, person, life, seconds, require, hold, in_view) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         stage = self.stages[name]
@@ -289,6 +290,43 @@ class Life(RuleBasedStateMachine):
             decision = Grant(person, "staff", seconds, self.now + life, require=require, hold=hold)
             stage.decided[presentation] = self.now, decision
         self.feed(name, door.Decided(self.now, presentation, decision))
+
+    @rule(
+        name=PORTALS,
+        person=st.sampled_from(PEOPLE),
+        hold=st.sampled_from(["none", "none", "open"]),
+        meanwhile=st.sampled_from(["", "", "", "left", "slow", "forced", "lost", "tampered", "lockdown", "other"]),
+    )
+    def come(self, name: str, person: str, hold: str, meanwhile: str) -> None:
+        """Somebody new with a good grant; its row is on disk after whatever happens meanwhile."""
+        self.newest += 1
+        self.grant(name, self.newest, person, TTL, 3.0, (), hold, in_view=True)
+        other = next(one for one in SETTINGS if one != name and (SETTINGS[one].contact or meanwhile != "forced"))
+        match meanwhile:
+            case "left":
+                self.look(name, [])
+            case "slow":
+                self.let_pass(1.0, 0.5)
+            case "forced":
+                self.sense(other, "contact", False)
+            case "lost":
+                self.lose_the_relay(other)
+            case "tampered":
+                self.sense(name, "tamper", None)
+            case "lockdown":
+                self.order(name, "lockdown")
+            case "other":
+                self.newest += 1
+                self.grant(other, self.newest, "dan", TTL, 3.0, (), "none", in_view=True)
+                self.commit(other, late=False)
+        self.commit(name, late=False)
+
+    @rule(name=PORTALS)
+    def mend(self, name: str) -> None:
+        """What is wrong is put right, so that things can happen again."""
+        for one in SETTINGS:
+            self.heal(one)
+        self.let_pass(7.0, 0.5)
 
     @rule(name=PORTALS, presentation=st.integers(1, 5), reason=st.sampled_from(["not_recognised", "cloud_unreachable"]))
     def deny(self, name: str, presentation: int, reason: str) -> None:
@@ -416,8 +454,8 @@ class Life(RuleBasedStateMachine):
     def grants_again(self, name: str) -> None:
         stage = self.stages[name]
         self.order(name, "clear_area")
-        new = 1000 + len(stage.decided)
-        self.grant(name, new, "dan", TTL, 3.0, (), "none", in_view=True)
+        self.newest += 1
+        self.grant(name, self.newest, "dan", TTL, 3.0, (), "none", in_view=True)
         self.commit(name, late=False)
         assert stage.relay == "pulse"
         self.wait(7.0)
