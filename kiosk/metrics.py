@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from kiosk.slugs import ADVICE
@@ -51,6 +51,20 @@ class Metrics:
             registry=registry,
         )
         self._energised = Gauge("kiosk_relay_energised", "1 while the relay is energised.", ["portal"], registry=registry)
+        self._states = Enum(
+            "kiosk_portal_state",
+            "What the portal does now.",
+            ["portal"],
+            states=["disarmed", "locked", "waiting", "pending", "unlocked", "held"],
+            registry=registry,
+        )
+        self._modes = Enum(
+            "kiosk_portal_mode",
+            "What rules it now.",
+            ["portal"],
+            states=["normal", "held_open", "lockdown", "emergency", "fire"],
+            registry=registry,
+        )
         self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
         self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
         self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
@@ -179,6 +193,10 @@ class Metrics:
 
     def camera_unsound(self, camera: str, reason: str) -> None:
         self._unsound.labels(camera, reason).inc()
+
+    def portal(self, portal: str, state: str, mode: str) -> None:
+        self._states.labels(portal).state(state)
+        self._modes.labels(portal).state(mode)
 
     def relay(self, portal: str, *, energised: bool) -> None:
         self._energised.labels(portal).set(energised)

@@ -1,235 +1,216 @@
 """One portal's state machine. Pure: events carry the time, actions are carried out by whoever holds the relay.
 
-    Disarmed ──Armed──► Locked ──Decided(grant)──► Pending ──Committed──► Unlocked ──Released──► Locked
+    disarmed ──Armed──► locked ──Decided(grant)──► [waiting ──Presented──►] pending ──Committed──► unlocked ──Released──► locked
+                          │                                                    │
+                          └─ schedule, command, fire ──► pending ──Committed──► held ──its cause ends──► locked
 
-Nothing unlocks but a Committed for the presentation that is pending, and only while its grant is
-fresh and its person is still in view. RelayFailed leads back to Disarmed from anywhere.
+Nothing moves the lock but a row on disk; what lets people in also needs its cause to be alive when the row is there.
+Where several things meet, the first in this table decides:
+
+| what           | from                                   | the lock    | grants        | without a journal |
+|----------------|----------------------------------------|-------------|---------------|-------------------|
+| fire           | input `fire` open or cut               | held open   | not needed    | opens, alarm      |
+| emergency      | commands release … end_release         | held open   | not needed    | opens, alarm      |
+| exit           | input `request_to_exit`                | a pulse     | as before     | opens, alarm      |
+| lockdown       | commands lockdown … end_lockdown       | locked      | refused       | locks             |
+| held open      | commands hold_open … close, rule, schedule | held open | not needed  | stays shut        |
+| grant          | rule, command unlock_once              | a pulse     | one at a time | stays shut        |
+
+Fire and emergency do not ask the interlock; everything else does. A request to exit also works in lockdown: that keeps people
+out, not in. RelayFailed leads back to disarmed from anywhere. The way out of a room must never depend on any of this: locks
+are wired so that people can leave with the box dead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
-
-from kiosk.domain import Credential, Decision, Grant, PresentationId, Slug
+from kiosk.access.areas import Areas
+from kiosk.access.core import Core
+from kiosk.access.entry import Entry
+from kiosk.access.events import (
+    COMMANDS,
+    RELAY,
+    Action,
+    Alarm,
+    Answer,
+    Armed,
+    Command,
+    Commanded,
+    Committed,
+    Decided,
+    Energised,
+    Event,
+    Hold,
+    Notify,
+    Part,
+    Pattern,
+    Present,
+    Presented,
+    Prompt,
+    Record,
+    RecordFailed,
+    RelayFailed,
+    Release,
+    Released,
+    Scheduled,
+    Sensed,
+    Signal,
+    StartCheckout,
+    Tick,
+    Unlock,
+)
+from kiosk.access.facts import Mode, PortalFacts
+from kiosk.access.interlock import Interlock
+from kiosk.access.lock import Lock
+from kiosk.access.orders import Orders
+from kiosk.domain import Deny, Grant
 from kiosk.settings import PortalSettings
 
-State = Literal["disarmed", "locked", "pending", "unlocked"]
+__all__ = [
+    "COMMANDS",
+    "RELAY",
+    "Action",
+    "Alarm",
+    "Answer",
+    "Armed",
+    "Command",
+    "Commanded",
+    "Committed",
+    "Decided",
+    "Energised",
+    "Event",
+    "Hold",
+    "Notify",
+    "Part",
+    "Portal",
+    "Present",
+    "Presented",
+    "Prompt",
+    "Record",
+    "RecordFailed",
+    "RelayFailed",
+    "Release",
+    "Released",
+    "Scheduled",
+    "Sensed",
+    "Signal",
+    "StartCheckout",
+    "Tick",
+    "Unlock",
+]
 
-RELEASE_GRACE = 0.5
-"""Seconds past the pulse's end after which a relay that has not confirmed its release is an alarm."""
+State = Literal["disarmed", "locked", "waiting", "pending", "unlocked", "held"]
 
-_REMEMBERED = 1000
-"""Granted presentations kept, so that none is granted twice; far more than can be in view."""
-
-
-class Armed(Struct, frozen=True):
-    """The relay answers and is in its safe state."""
-
-    at: float
-
-
-class Present(Struct, frozen=True):
-    """Who is in view, as of the frame captured at `at`."""
-
-    at: float
-    presentations: tuple[PresentationId, ...]
-
-
-class Decided(Struct, frozen=True):
-    at: float
-    presentation: PresentationId
-    decision: Decision
-
-
-class Committed(Struct, frozen=True):
-    """The row of the grant is on disk."""
-
-    at: float
-    presentation: PresentationId
-
-
-class RecordFailed(Struct, frozen=True):
-    """A row could not be written."""
-
-    at: float
-    presentation: PresentationId | None
-    slug: Slug
-
-
-class Energised(Struct, frozen=True):
-    at: float
-
-
-class Released(Struct, frozen=True):
-    at: float
-
-
-class RelayFailed(Struct, frozen=True):
-    at: float
-    slug: Slug
-
-
-class Presented(Struct, frozen=True):
-    """A second factor, or a credential that is nobody's."""
-
-    at: float
-    credential: Credential
-
-
-class Tick(Struct, frozen=True):
-    at: float
-
-
-Event = Armed | Present | Decided | Committed | RecordFailed | Energised | Released | RelayFailed | Presented | Tick
-
-
-class Record(Struct, frozen=True):
-    """A journal row; one of kind `granted` is answered by Committed or RecordFailed."""
-
-    kind: str
-    presentation: PresentationId | None
-    body: Mapping[str, object]
-
-
-class Unlock(Struct, frozen=True):
-    presentation: PresentationId
-    seconds: float
-
-
-class Release(Struct, frozen=True):
-    """Back to the safe state now."""
-
-
-class Prompt(Struct, frozen=True):
-    """How the presentation's decision ended; also what the person is told."""
-
-    presentation: PresentationId
-    slug: Slug
-
-
-class Alarm(Struct, frozen=True):
-    slug: Slug
-
-
-Action = Record | Unlock | Release | Prompt | Alarm
+_SHOWN = 2.0
+"""Seconds for which a refusal is signalled."""
 
 
 class Portal:
-    """Feed events to `step` in the order they happened and carry out its actions in order. One thread."""
+    """Feed events to `step` in the order they happened and carry out its actions in order. One thread.
 
-    def __init__(self, name: str, settings: PortalSettings) -> None:
+    Portals of one interlock share an `interlock`, all of a box share its `areas`.
+    """
+
+    def __init__(
+        self, name: str, settings: PortalSettings, interlock: Interlock | None = None, areas: Areas | None = None
+    ) -> None:
         self.name = name
         self._settings = settings
-        self._state: State = "disarmed"
-        self._present = Present(float("-inf"), ())
-        self._pending: tuple[PresentationId, Grant] | None = None
-        self._until = 0.0
-        self._granted: dict[PresentationId, None] = {}
+        self._core = core = Core(name, settings, interlock or Interlock(), areas or Areas())
+        self._entry = Entry(core)
+        self._lock = Lock(core)
+        self._orders = Orders(core, self._entry, self._lock)
+        self._pattern: Pattern = "idle"
+        core.interlock.tell(name, occupies=True)
 
     @property
     def state(self) -> State:
-        return self._state
+        core = self._core
+        match core.bolt.state:
+            case "disarmed":
+                return "disarmed"
+            case "pulse":
+                return "unlocked"
+            case "hold":
+                return "held"
+            case "safe":
+                return "pending" if core.pending else "waiting" if core.admission.factors.any else "locked"
 
-    def step(self, event: Event) -> list[Action]:  # noqa: C901, PLR0911 (one arm for each event)
+    @property
+    def mode(self) -> Mode:
+        return self._core.modes.mode
+
+    @property
+    def timed(self) -> bool:
+        """Whether a Tick may lead to something; without, none need come."""
+        core = self._core
+        wants = core.modes.wanted is not None and core.bolt.state == "safe"
+        waits = core.pending or core.passing or core.bolt.ordered or core.admission.factors.any
+        shown = self._pattern == "denied" or core.inputs.doorway.timed
+        return bool(waits or wants or shown or core.bolt.state == "pulse")
+
+    def facts(self) -> PortalFacts:
+        occupancy = self._core.admission.areas.occupancy(self._settings.area_to)
+        return PortalFacts(self.name, self.state, self.mode, occupancy, self._settings.outside)
+
+    def step(self, event: Event) -> list[Action]:
         """The actions this event leads to."""
+        if isinstance(event, Present):
+            self._core.admission.present = event
+            return []
+        actions = self._handle(event) + self._lock.pursue(event.at)
+        self._core.interlock.tell(self.name, occupies=not self._core.shut)
+        return actions + self._signal(event.at)
+
+    def _handle(self, event: Event) -> list[Action]:  # noqa: C901, PLR0911, PLR0912 (one arm for each event)
         match event:
             case Armed():
-                return self._armed()
-            case Present():
-                self._present = event
-                return []
-            case Decided(decision=decision):
-                if isinstance(decision, Grant):
-                    return self._decided_grant(event.at, event.presentation, decision)
-                return _refusal("denied", event.presentation, decision.reason, decision.rule)
+                return self._lock.armed()
+            case Decided(decision=Grant() as grant):
+                return self._entry.granted(event, grant)
+            case Decided(decision=Deny() as deny):
+                return self._entry.denied(event, deny)
+            case Presented():
+                return self._entry.presented(event)
             case Committed():
-                return self._committed(event)
+                return self._lock.committed(event)
             case RecordFailed():
-                return self._record_failed(event)
-            case Energised() | Presented():
-                return []
+                return self._lock.record_failed(event)
+            case Energised():
+                return self._lock.energised(event.at)
             case Released():
-                return self._released()
+                return self._lock.released(event.at)
             case RelayFailed():
-                return self._relay_failed(event.slug)
+                return self._lock.failed(event.at, event.slug) + self._entry.clear(event.at, event.slug)
+            case Sensed():
+                return self._lock.sensed(event)
+            case Scheduled():
+                return [Alarm("time_untrusted")] if self._core.modes.schedule(event.open) else []
+            case Commanded():
+                return self._orders.given(event)
             case Tick():
-                return self._tick(event.at)
+                return self._lock.tick(event.at) + self._entry.tick(event.at) + self._core.inputs.tick(event)
+            case _:
+                return []
 
-    def _armed(self) -> list[Action]:
-        if self._state != "disarmed":
+    def _signal(self, at: float) -> list[Action]:
+        pattern = self._show(at)
+        if pattern == self._pattern:
             return []
-        self._state = "locked"
-        return [Record("armed", None, {})]
+        self._pattern = pattern
+        return [Signal(pattern)]
 
-    def _decided_grant(self, at: float, presentation: PresentationId, grant: Grant) -> list[Action]:
-        slug = self._busy(presentation) or self._too_late(at, presentation, grant)
-        if slug:
-            return _refusal("withheld", presentation, slug, grant.rule)
-        self._state, self._pending = "pending", (presentation, grant)
-        return [Record("granted", presentation, {"person": grant.person, "rule": grant.rule, "seconds": self._seconds(grant)})]
-
-    def _committed(self, event: Committed) -> list[Action]:
-        if self._pending is None or self._pending[0] != event.presentation:
-            return []
-        presentation, grant = self._pending
-        self._pending = None
-        slug = self._too_late(event.at, presentation, grant)
-        if slug:
-            self._state = "locked"
-            return _refusal("withheld", presentation, slug, grant.rule)
-        self._state, self._until = "unlocked", event.at + self._seconds(grant)
-        self._remember(presentation)
-        return [Unlock(presentation, self._seconds(grant))]
-
-    def _record_failed(self, event: RecordFailed) -> list[Action]:
-        if self._pending is None or self._pending[0] != event.presentation:
-            return [] if event.presentation is None else [Prompt(event.presentation, event.slug)]
-        self._state, self._pending = "locked", None
-        return [Prompt(event.presentation, event.slug), Alarm(event.slug)]
-
-    def _released(self) -> list[Action]:
-        if self._state != "unlocked":
-            return []
-        self._state = "locked"
-        return [Record("locked", None, {})]
-
-    def _relay_failed(self, slug: Slug) -> list[Action]:
-        if self._state == "disarmed":
-            return []
-        refused = _refusal("withheld", self._pending[0], slug, self._pending[1].rule) if self._pending else []
-        self._state, self._pending = "disarmed", None
-        return [*refused, Alarm(slug), Record("disarmed", None, {"reason": slug})]
-
-    def _tick(self, at: float) -> list[Action]:
-        if self._state != "unlocked" or at <= self._until + RELEASE_GRACE:
-            return []
-        return [Release(), *self._relay_failed("relay_lost")]
-
-    def _busy(self, presentation: PresentationId) -> Slug | None:
-        if self._state == "disarmed":
-            return "portal_closed"
-        if presentation in self._granted:
-            return "already_granted"
-        return None if self._state == "locked" else "relay_busy"
-
-    def _too_late(self, at: float, presentation: PresentationId, grant: Grant) -> Slug | None:
-        # Both times rest on the eye's word. One from the future, or no number at all, proves nothing.
-        if not at <= grant.expires_at <= at + self._settings.verdict_ttl:
-            return "verdict_expired"
-        seen = abs(at - self._present.at) <= self._settings.presence_within
-        return None if seen and presentation in self._present.presentations else "person_left"
-
-    def _seconds(self, grant: Grant) -> float:
-        return min(grant.unlock_seconds, self._settings.max_unlock)
-
-    def _remember(self, presentation: PresentationId) -> None:
-        self._granted[presentation] = None
-        if len(self._granted) > _REMEMBERED:
-            del self._granted[next(iter(self._granted))]
-
-
-def _refusal(kind: str, presentation: PresentationId, reason: Slug, rule: str) -> list[Action]:
-    return [Record(kind, presentation, {"reason": reason, "rule": rule}), Prompt(presentation, reason)]
+    def _show(self, at: float) -> Pattern:
+        core = self._core
+        if core.modes.fire:
+            return "fire"
+        if core.inputs.alarmed:
+            return "alarm"
+        if core.modes.lockdown and not core.modes.emergency:
+            return "lockdown"
+        if core.bolt.moving:
+            return "granted"
+        if at < core.refused_at + _SHOWN or core.admission.lock_out.holds(at):
+            return "denied"
+        return "wait" if core.admission.factors.any else "idle"

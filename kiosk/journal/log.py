@@ -100,6 +100,11 @@ class Journal:
         return journal
 
     @property
+    def boot(self) -> str:
+        """The boot that `monotonic` of new rows counts from."""
+        return self._boot
+
+    @property
     def head(self) -> str:
         return self._head
 
@@ -199,6 +204,13 @@ def row(path: Path, seq: int) -> Row | None:
     """The row of this number, if there is one. Raises as `tail` does."""
     with closing(_reader(path, "backslashreplace")) as database:
         return next(_rows(path, database, "WHERE seq = ?", seq), None)
+
+
+def of_kinds(path: Path, kinds: Sequence[str], count: int) -> list[Row]:
+    """The newest `count` rows of these kinds, oldest first. Raises JournalError `journal_missing`, `journal_broken`."""
+    places = ", ".join("?" * len(kinds))
+    with closing(_reader(path, "backslashreplace")) as database:
+        return list(_rows(path, database, f"WHERE kind IN ({places}) ORDER BY seq DESC LIMIT ?", *kinds, count))[::-1]
 
 
 def verify(path: Path) -> Verification:

@@ -7,12 +7,15 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 
 import structlog
 
 from kiosk import __version__, http_server
+from kiosk.access.areas import Areas
+from kiosk.access.events import Command
+from kiosk.access.interlock import Interlock
 from kiosk.configuration import Source
 from kiosk.errors import KioskError
 from kiosk.eye import messages
@@ -26,6 +29,7 @@ from kiosk.service.attendant import Attendant
 from kiosk.service.cards import ignored, owner_of
 from kiosk.service.door import Door
 from kiosk.service.facts import Surroundings
+from kiosk.service.recall import recall
 from kiosk.service.rulebook import Rulebook
 from kiosk.service.tally import Tally
 from kiosk.settings import PortalSettings, Settings
@@ -68,6 +72,8 @@ class Daemon:
         self._notifier = Notifier()
         self._stop = asyncio.Event()
         self._ready = False
+        self._areas = Areas()
+        self._interlocks: dict[str, Interlock] = {}
         self._doors: dict[str, Door] = {}
         self._eyes: dict[str, EyeSupervisor] = {}
         self._attendants: dict[str, Attendant] = {}
@@ -88,10 +94,13 @@ class Daemon:
             engines = Engines(self._settings, self._tally.cloud)
             stack.push_async_callback(engines.close)
             self._heartbeat.register("recognition", engines.seconds + 5.0)
+            in_force = await asyncio.to_thread(
+                recall, self._settings.journal_path, journal.boot, self._settings.portals, self._areas
+            )
             for name, portal in self._settings.portals.items():
-                await self._open_portal(name, portal, journal, engines)
+                await self._open_portal(name, portal, journal, engines, in_force.get(name, ()))
             if self._settings.web.admin:
-                self._admin = Admin(self._settings.site.state_dir, {}, functools.partial(_note, journal))
+                self._admin = Admin(self._settings.site.state_dir, self._doors, functools.partial(_note, journal))
             async with asyncio.TaskGroup() as group:
                 await self._until_stopped(group, engines, journal)
             await journal.append("daemon_stopped", "", None, {})
@@ -117,8 +126,19 @@ class Daemon:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _open_portal(self, name: str, settings: PortalSettings, journal: Journal, engines: Engines) -> None:
-        door = self._doors[name] = Door(name, settings, self._settings.site.state_dir, journal, self._tally)
+    async def _open_portal(
+        self, name: str, settings: PortalSettings, journal: Journal, engines: Engines, in_force: Iterable[Command]
+    ) -> None:
+        door = self._doors[name] = Door(
+            name,
+            settings,
+            self._settings.site.state_dir,
+            journal,
+            self._tally,
+            interlock=self._interlocks.setdefault(settings.interlock or f"{name} alone", Interlock()),
+            areas=self._areas,
+            recall=in_force,
+        )
         await door.open()
         surroundings = Surroundings(self._settings.site.name)
         strategy, vote = engines.strategy(settings), engines.vote(settings)
@@ -233,7 +253,7 @@ class Daemon:
                 name: {"up": eye.started is not None, "pid": eye.pid, "restarts": eye.restarts, "unsound": unsound[name]}
                 for name, eye in self._eyes.items()
             },
-            "portals": {name: {"state": door.state} for name, door in self._doors.items()},
+            "portals": {name: {"state": door.state, "mode": door.mode} for name, door in self._doors.items()},
             "frames": self._tally.frames,
             "totals": self._tally.totals,
             "by_reason": self._tally.by_reason,

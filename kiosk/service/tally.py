@@ -76,11 +76,11 @@ class Tally:
         self.publish("error", slug=error.slug)
         _log.warning("error", slug=error.slug, detail=error.detail, meaning=slugs.to_operator(error.slug, self._language))
 
-    def alarm(self, where: str, slug: str) -> None:
-        """`where`: the portal, the camera, or the cloud's interface."""
+    def alarm(self, where: str, slug: str, *, silent: bool = False) -> None:
+        """`where`: the portal, the camera, or the cloud's interface. `silent`: no screen may show it."""
         self.errors[slug] += 1
         self.metrics.error(slug)
-        self.publish("alarm", where=where, slug=slug)
+        self.publish("silent_alarm" if silent else "alarm", where=where, slug=slug)
         _log.error("alarm", where=where, slug=slug, meaning=slugs.to_operator(slug, self._language))
 
     def rules(self, outcome: str, *, old: str, new: str, error: KioskError | None) -> None:
@@ -113,6 +113,11 @@ class Tally:
         self.publish("presentation", portal=portal, time=time.strftime("%H:%M:%S"), sentence=sentence, **summary)
         told = {key: value for key, value in summary.items() if key not in {"person", "began_at"} and value is not None}
         _log.info("presentation", portal=portal, **told)
+
+    def portal(self, portal: str, state: str, mode: str) -> None:
+        """The portal has come to another state or mode."""
+        self.metrics.portal(portal, state, mode)
+        self.publish("portal", portal=portal, state=state, mode=mode)
 
     def relay(self, portal: str, *, energised: bool, at: float) -> None:
         self.metrics.relay(portal, energised=energised)

@@ -11,6 +11,8 @@ from kiosk.settings.eye import LivenessPolicy
 from kiosk.settings.lines import parse
 
 READER_SCHEMES = ("evdev", "wiegand", "osdp", "sim")
+SIGNALS = ("lamp_red", "lamp_green", "lamp_blue", "buzzer")
+"""Outputs that tell people something, and guard nothing."""
 Recogniser = Literal["tencent-legacy", "tencent-iai", "on-device"]
 
 
@@ -63,6 +65,9 @@ class PortalSettings(Section):
     max_unlock: Annotated[float, Field(gt=0, le=60)] = 10.0
     """Seconds; no rule may unlock for longer."""
 
+    exit_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Seconds for which a request to exit and the command `unlock_once` unlock, and for which a request masks the forced-door
+    alarm; `max_unlock` bounds the first two."""
     relock_on_open: bool = True
     """Lock again as soon as the door has opened; needs `contact`."""
     held_open_after: PositiveSeconds = 30.0
