@@ -16,6 +16,7 @@ from joserfc.jwk import OKPKey
 from msgspec import Meta, Struct
 
 from kiosk.domain import Name
+from kiosk.errors import ConfigurationError
 
 ALGORITHM = "Ed25519"
 """The only one: a code cannot choose how it is checked."""
@@ -39,6 +40,22 @@ class Token(Struct, frozen=True):
 
 class Refused(Struct, frozen=True):
     slug: str
+
+
+def import_key(pem: bytes, *, private: bool) -> OKPKey:
+    """Raises ConfigurationError `key_unusable`: not an Ed25519 key in PEM, or not of the kind wanted.
+
+    A private key is refused where a public one will do: a box that checks codes should not be able to issue them.
+    """
+    try:
+        key = OKPKey.import_key(pem)
+    except (JoseError, ValueError, TypeError) as error:
+        raise ConfigurationError("key_unusable", "no Ed25519 key in PEM") from error
+    if key.curve_name != "Ed25519" or key.is_private != private:
+        wanted = "private" if private else "public"
+        found = "private" if key.is_private else "public"
+        raise ConfigurationError("key_unusable", f"a {found} key of {key.curve_name} where a {wanted} one of Ed25519 is needed")
+    return key
 
 
 def is_signed(text: str) -> bool:
@@ -65,17 +82,14 @@ def read(text: str, key: OKPKey | None, now: float, *, trusted: bool, here: Coll
         token = msgspec.json.decode(payload, type=Token)
     except (JoseError, ValueError):  # msgspec's errors are ValueErrors, as are those of malformed base64 and UTF-8
         return Refused("code_invalid")
-    if not trusted:
-        return Refused("code_clock_untrusted")
-    if token.aud not in here:
-        return Refused("code_for_elsewhere")
-    if token.exp - token.iat > lifetime:
-        return Refused("code_lives_too_long")
-    if now >= token.exp:
-        return Refused("code_expired")
-    if token.iat > now + LEEWAY:
-        return Refused("code_not_yet")
-    return token
+    refusals = (
+        (not trusted, "code_clock_untrusted"),
+        (token.aud not in here, "code_for_elsewhere"),
+        (token.exp - token.iat > lifetime, "code_lives_too_long"),
+        (now >= token.exp, "code_expired"),
+        (token.iat > now + LEEWAY, "code_not_yet"),
+    )
+    return next((Refused(slug) for holds, slug in refusals if holds), token)
 
 
 def issue(token: Token, key: OKPKey) -> str:

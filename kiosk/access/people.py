@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kiosk.access.facts import Subject
+from kiosk.access.pin import check_hash
 from kiosk.errors import ConfigurationError
 from kiosk.settings import PersonSettings
 
 
 class People:
-    """The register. Raises ConfigurationError `configuration_invalid` where two people have one card or code.
+    """The register.
 
-    The message names the people and not what they share: a code is as good as a key.
+    Raises ConfigurationError `configuration_invalid` where two people have one card or code, or a hash of a PIN is none.
+    names the people and not what they share: a code is as good as a key.
     """
 
     def __init__(self, people: Mapping[str, PersonSettings]) -> None:
+        for name, person in people.items():
+            check_hash(f"people.{name}.pin_hash", person.pin_hash)
+            check_hash(f"people.{name}.duress_pin_hash", person.duress_pin_hash)
         self._people = dict(people)
         self._cards = _owners("card", ((name, _card(card)) for name, person in people.items() for card in person.cards))
         self._codes = _owners("code", ((name, code) for name, person in people.items() for code in person.codes))
