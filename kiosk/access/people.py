@@ -13,8 +13,8 @@ from kiosk.settings import PersonSettings
 class People:
     """The register.
 
-    Raises ConfigurationError `configuration_invalid` where two people have one card or code, or a hash of a PIN is none.
-    names the people and not what they share: a code is as good as a key.
+    Raises ConfigurationError `configuration_invalid` where two people have one card or code, or a PIN's hash is none. The
+    message names the people and not what they share: a code is as good as a key.
     """
 
     def __init__(self, people: Mapping[str, PersonSettings]) -> None:

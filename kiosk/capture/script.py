@@ -34,6 +34,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     `view`: `profile` shows the head from the side. `move`: `approach` comes through the door, stands and
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
+    `code`: text of a QR code that the person holds up under the face.
     `expect`: `grant:PERSON` or `deny:SLUG`.
     """
 
@@ -50,6 +51,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     leave: Literal["past", "back"] = "past"
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
+    code: Annotated[str, Meta(max_length=500)] = ""
 
     @property
     def ends(self) -> float:

@@ -61,7 +61,7 @@ def issue(
         raise ConfigurationError("id_unusable", "a person's name has up to 64 characters")
     now = round(time.time())
     audience = f"{read.site.name}/{portal}" if portal else read.site.name
-    token = codes.Token(person, audience, now, now + lifetime, secrets.token_urlsafe(12))
+    token = codes.Token(person, audience, now, now + int(lifetime), secrets.token_urlsafe(12))
     text = codes.issue(token, keys.read_private(private))
     if png or show:
         from kiosk.credentials import picture  # noqa: PLC0415 (only pictures need OpenCV)

@@ -6,20 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from kiosk.capture.qr import modules
 from kiosk.errors import ConfigurationError
-
-Modules = NDArray[np.uint8]
-QUIET = 4
-"""Modules of white around a code (ISO/IEC 18004)."""
-
-
-def modules(text: str) -> Modules:
-    """One pixel a module, 0 or 255, the quiet zone included."""
-    bare = np.asarray(cv2.QRCodeEncoder.create().encode(text), dtype=np.uint8)
-    rows, columns = np.flatnonzero((bare == 0).any(axis=1)), np.flatnonzero((bare == 0).any(axis=0))
-    return np.pad(bare[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], QUIET, constant_values=255)
 
 
 def write_png(text: str, file: Path, scale: int = 8) -> None:

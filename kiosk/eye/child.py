@@ -21,6 +21,7 @@ from kiosk.eye.channel import EyeEnd
 from kiosk.eye.confinement import bind_to_parent, confine, limit_memory
 from kiosk.settings import CameraSettings, EyeSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
+from kiosk.vision.codes import CodeReader
 from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
 from kiosk.vision.sketch import sketch
@@ -74,6 +75,7 @@ class _Watcher:
             first_presentation=orders.first_presentation,
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
+        self._codes = CodeReader() if orders.codes else None
         self._slot = NewestSlot()
         self._capture = CaptureThread(self._source, self._slot, judge(camera))
         self._inbox: collections.deque[messages.ToEye | None] = collections.deque()
@@ -125,6 +127,8 @@ class _Watcher:
         if self._examined == 1:
             self._report_start()
         self._report(frame, seen)
+        if self._codes and not frame.unsound and (text := self._codes.look(frame.image, frame.captured_at)):
+            self._channel.send(messages.Code(frame.captured_at, text))
 
     def _report(self, frame: Frame, seen: Examination) -> None:
         for event in seen.events:

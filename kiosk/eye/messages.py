@@ -26,7 +26,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     """The first message to an eye that watches a camera.
 
     `camera`, `quality`, `presentation`, `eye` and `liveness` are the settings' sections as JSON objects, `liveness_policy` is
-    that of the camera's only portal;
+    that of the camera's only portal; `codes`: whether QR codes are looked for;
     `origin`: when this camera was first opened, so that a replayed source goes on where it would be now.
     """
 
@@ -42,6 +42,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     embed: bool = False
     liveness: dict[str, object] = {}
     liveness_policy: LivenessPolicy = "off"
+    codes: bool = False
 
 
 class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
@@ -129,6 +130,16 @@ class Picture(Struct, frozen=True, tag="picture"):
     jpeg: Jpeg
 
 
+class Code(Struct, frozen=True, tag="code"):
+    """A QR code was in the frame captured `at`; a stranger wrote its text."""
+
+    at: float
+    text: Annotated[str, Meta(min_length=1, max_length=500)]
+
+    def __repr__(self) -> str:
+        return f"Code(at={self.at}, {len(self.text)} characters)"
+
+
 class Analysed(Struct, frozen=True, tag="analysed"):
     request: Count
     photo: AnalysedPhoto
@@ -161,7 +172,7 @@ class Fault(Struct, frozen=True, tag="fault"):
 
 Question = Analyse | Draw | Cut
 ToEye = LookOrders | AnalyseOrders | Outcome | Question | Stop
-FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Analysed | Drawn | Thumbnail | Refused | Fault
+FromEye = Started | Examined | Began | Told | Shot | Ended | Picture | Code | Analysed | Drawn | Thumbnail | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode

@@ -125,6 +125,7 @@ class Daemon:
             embed=embed or "challenge" in portal.liveness,
             liveness=settings.liveness.model_dump(mode="json"),
             liveness_policy=portal.liveness,
+            codes=portal.codes,
         )
 
         def deliver(message: messages.FromEye) -> None:
