@@ -1,0 +1,1 @@
+"""Credential readers: cards, codes and keypads, each behind one contract."""
