@@ -150,6 +150,11 @@ TABLE: dict[str, Entry] = {
         "portal", _WAIT, ("more credentials in a short time than can be looked at", "短时间内凭证过多")
     ),
     "pin_wrong": Entry("portal", ("Wrong PIN", "密码错误"), ("not the PIN of the person awaited", "密码与等待验证的人员不符")),
+    "pin_locked_out": Entry(
+        "portal",
+        ("Please wait before you try again", "请稍后再试"),
+        ("after too many wrong PINs none is looked at", "密码错误次数过多"),
+    ),
     "pin_unexpected": Entry(
         "portal",
         ("First look at the camera or show your card", "请先看摄像头或出示卡片"),

@@ -19,7 +19,33 @@ _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _MOST = {"time_cost": 10, "memory_cost": 131_072, "parallelism": 8}
 """What a hash may cost to check, memory in KiB: two of them must be, while somebody waits."""
 
+_WITHIN = 60.0
+
 Answer = Literal["right", "duress", "wrong"]
+
+
+class Guesses:
+    """Wrong PINs at one portal; times are monotonic seconds.
+
+    The portal counts failures too, and then lets nobody through; but whoever guesses must not go on learning meanwhile which
+    PIN is right, so that none is even looked at.
+    """
+
+    def __init__(self, most: int, rest: float) -> None:
+        self._most = most
+        self._rest = rest
+        self._wrong: list[float] = []
+        self._until = float("-inf")
+
+    def may(self, at: float) -> bool:
+        return at >= self._until
+
+    def wrong(self, at: float) -> None:
+        """`most` of them within a minute are followed by `rest` seconds."""
+        self._wrong = [one for one in self._wrong if at - one < _WITHIN] + [at]
+        if len(self._wrong) >= self._most:
+            self._wrong.clear()
+            self._until = at + self._rest
 
 
 def is_pin(text: str, shortest: int) -> bool:

@@ -118,6 +118,7 @@ class Credentials:
         self._values: asyncio.Queue[_Value] = asyncio.Queue(_WAITING)
         self._rows: asyncio.Queue[tuple[str, Mapping[str, object]]] = asyncio.Queue(_WAITING * 8)
         self._claimed = Credential("claim", at=float("-inf"))
+        self._guesses = pin.Guesses(self._settings.lock_out_after, self._settings.lock_out_seconds)
         self._shown: tuple[bytes, float] = (b"", float("-inf"))
         self.readers = Readers(self._settings.readers, register.settings.site.state_dir, self._hears, self._on_reader)
 
@@ -189,7 +190,7 @@ class Credentials:
         credential = Credential(value.kind, value.at, found.person, found.duress)
         if found.person and value.kind != "pin":
             self._claimed = credential
-        if found.slug != "pin_unexpected":  # it guessed at nobody's
+        if found.slug not in {"pin_unexpected", "pin_locked_out"}:  # which were no guesses
             self._presented(credential)
         return found.slug
 
@@ -211,10 +212,13 @@ class Credentials:
         person = self._awaited() or claimed
         if not person:
             return _Found("pin_unexpected")
+        if not self._guesses.may(value.at):
+            return _Found("pin_locked_out")
         hashes = self._register.people.pin_hashes(person)
         async with self._register.pin_turn:  # one at a time: each takes memory and time
             answer = await asyncio.to_thread(pin.answer, value.text[: pin.LONGEST + 1], hashes)
         if answer == "wrong":
+            self._guesses.wrong(value.at)
             return _Found("pin_wrong")
         return _Found("credential_known", person, duress=answer == "duress")
 
