@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
-from typing import Annotated, Protocol, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,9 +15,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from kiosk import slugs
+from kiosk.errors import HardwareError
+from kiosk.hardware.readers import simulated
 
+_POLICY = ("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'")
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "; ".join(_POLICY),
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
@@ -36,24 +40,48 @@ class Desk(Protocol):
 
 Desks = Mapping[str, Desk]
 """By the portal's name."""
+Handler = Callable[[Request], Awaitable[Response]]
+Guard = Callable[[Handler], Handler]
 
 
 class Claim(Struct, forbid_unknown_fields=True):
     """`expires_at`: Unix seconds."""
 
     person: Annotated[str, Meta(min_length=1, max_length=64)]
-    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
     expires_at: Annotated[float, Meta(ge=0, le=2**40)]
+
+
+class Held(Struct, forbid_unknown_fields=True):
+    """What is held to a simulated reader."""
+
+    kind: Literal["card", "qr", "pin"]
+    value: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class Pin(Struct, forbid_unknown_fields=True):
     pin: Annotated[str, Meta(pattern=r"^[0-9]{1,12}$")]
 
 
-def claim_routes(desks: Desks, language: slugs.Language) -> list[BaseRoute]:
-    """`POST /admin/portals/NAME/claim` with a Claim; whoever mounts them lets only the token's holder in."""
-    counter = _Counter(desks, language)
-    return [Route("/admin/portals/{portal}/claim", counter.claim, methods=["POST"])]
+def claim_routes(desks: Desks, language: slugs.Language, guarded: Guard) -> list[BaseRoute]:
+    """`POST /admin/portals/NAME/claim` with a Claim. `guarded` lets only the token's holder in."""
+    return [Route("/admin/portals/{portal}/claim", guarded(_Counter(desks, language).claim), methods=["POST"])]
+
+
+def reader_routes(state_dir: Path, guarded: Guard) -> list[BaseRoute]:
+    """`POST /admin/readers/NAME` with what is Held to the reader `sim:NAME`."""
+
+    async def hold(request: Request) -> Response:
+        held = await _body(request, Held)
+        if held is None:
+            return Response(status_code=400)
+        try:
+            simulated.present(state_dir, request.path_params["reader"], held.kind, held.value)
+        except HardwareError as error:
+            return Response(msgspec.json.encode({"slug": error.slug}), 404, media_type="application/json")
+        return Response(status_code=204)
+
+    return [Route("/admin/readers/{reader}", guarded(hold), methods=["POST"])]
 
 
 def pin_pad_routes(desks: Desks, language: slugs.Language) -> list[BaseRoute]:
@@ -70,7 +98,7 @@ def pin_pad_routes(desks: Desks, language: slugs.Language) -> list[BaseRoute]:
     ]
 
 
-_Form = TypeVar("_Form", Claim, Pin)
+_Form = TypeVar("_Form", Claim, Held, Pin)
 
 
 class _Counter:

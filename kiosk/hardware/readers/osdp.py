@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import termios
 import time
@@ -146,13 +147,14 @@ class _Line(osdp.Channel):  # type: ignore[misc]  # the library is untyped
         except OSError as error:
             raise HardwareError("reader_missing", f"{url}: {error.strerror}") from error
         try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as programs agree among themselves
             tty.setraw(self._fd)
             modes = termios.tcgetattr(self._fd)
             modes[4] = modes[5] = speed
             termios.tcsetattr(self._fd, termios.TCSANOW, modes)
-        except termios.error as error:
+        except (OSError, termios.error) as error:
             os.close(self._fd)
-            raise HardwareError("reader_missing", f"{url}: no serial line") from error
+            raise HardwareError("reader_missing", f"{url}: no serial line, or another program has it") from error
 
     def read(self, max_bytes: int) -> bytes:
         try:

@@ -25,8 +25,8 @@ class WiegandReader:
 
     def __init__(self, url: str, on_value: OnValue, on_fault: OnFault) -> None:
         place, given = options(url, {"bias": "pull-up"})
-        chip, *names = place.rsplit("/", 2)
-        if len(names) != 2 or names[0] == names[1] or given["bias"] not in _BIAS:
+        chip, *names = place.removeprefix("/dev/").split("/")
+        if len(names) != 2 or names[0] == names[1] or not all((chip, *names)) or given["bias"] not in _BIAS:
             raise ConfigurationError(
                 "configuration_invalid", f"{url}: write wiegand:CHIP/D0/D1 with two different lines; bias is {', '.join(_BIAS)}"
             )
@@ -37,10 +37,9 @@ class WiegandReader:
         self._timer: asyncio.TimerHandle | None = None
         lines = [int(name) if name.isdigit() else name for name in names]
         settings = gpiod.LineSettings(direction=Direction.INPUT, edge_detection=Edge.BOTH, bias=_BIAS[given["bias"]])
-        path = chip if chip.startswith("/") else f"/dev/{chip}"
         try:
             self._request = gpiod.request_lines(
-                path, consumer="kiosk", config=dict.fromkeys(lines, settings), event_buffer_size=_BUFFER
+                f"/dev/{chip}", consumer="kiosk", config=dict.fromkeys(lines, settings), event_buffer_size=_BUFFER
             )
         except (OSError, ValueError) as error:
             raise HardwareError("reader_missing", f"{url}: {error}") from error
