@@ -20,7 +20,14 @@ class Watch:
     """What a supervised eye said, and when it was lost."""
 
     def __init__(
-        self, models_dir: Path, url: str = "scene:demo", eye: EyeSettings = EYE, fps: float = 15.0, *, embed: bool = False
+        self,
+        models_dir: Path,
+        url: str = "scene:demo",
+        eye: EyeSettings = EYE,
+        fps: float = 15.0,
+        *,
+        embed: bool = False,
+        codes: bool = False,
     ) -> None:
         self.said: asyncio.Queue[messages.FromEye] = asyncio.Queue()
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -32,6 +39,7 @@ class Watch:
             eye=eye.model_dump(mode="json"),
             models_dir=str(models_dir),
             embed=embed,
+            codes=codes,
         )
         self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
 
