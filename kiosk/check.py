@@ -22,6 +22,7 @@ from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 from kiosk.recognition.strategy import DEVICE
 from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted
 from kiosk.recognition.tencent.thresholds import least_score
+from kiosk.service import credential_check
 from kiosk.settings import CameraSettings, PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
 from kiosk.vision import models
 
@@ -64,8 +65,8 @@ def survey(settings: Settings) -> Survey:
     return Survey(
         _summary(settings, enrolled),
         _successors() if older else None,
-        list(_problems(settings, enrolled)),
-        list(_warnings(settings, enrolled)),
+        [*_problems(settings, enrolled), *credential_check.problems(settings)],
+        [*_warnings(settings, enrolled), *credential_check.warnings(settings)],
     )
 
 

@@ -228,7 +228,7 @@ class HidBench:
 
         self._ecodes = evdev.ecodes
         self._board = evdev.UInput(name="kiosk test reader")
-        self.url = f"evdev:{self._board.device.path}"
+        self.url = f"evdev:{os.fsdecode(self._board.device.path)}"
 
     def type(self, *names: str) -> None:
         for name in names:

@@ -110,3 +110,46 @@ def test_a_pin_becomes_a_hash_that_fits_it() -> None:
 def test_a_pin_that_is_none_or_everybodys_is_refused(typed: str) -> None:
     done = credentials("pin", typed=typed)
     assert (done.returncode, "pin_unusable" in done.stderr, done.stdout) == (78, True, "")
+
+
+def check(file: Path, body: str) -> str:
+    """What `kiosk check` says of a configuration, on one line."""
+    file.write_text(f'[site]\nstate_dir = "{file.parent}"\n{body}')
+    command = [sys.executable, "-m", "kiosk", "check", "--config", str(file)]
+    return " ".join(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.split())
+
+
+def test_check_says_what_is_wrong_with_credentials(tmp_path: Path) -> None:
+    (tmp_path / "code-key").write_text("no key")
+    said = check(
+        tmp_path / "kiosk.toml",
+        """
+[people.alice]
+cards = ["26:1:2"]
+[people.bob]
+cards = ["26:1:2"]
+[portals.door]
+codes = true
+readers = ["osdp:/dev/none?address=3"]
+[[rules]]
+name = "staff"
+when = "true"
+effect = "grant"
+require = ["pin"]
+""",
+    )
+    for expected in (
+        "problem configuration_invalid: people.alice and people.bob have the same card",
+        "problem key_unusable: credentials.code_key_file",
+        "warning portals.door: osdp:/dev/none?address=3 is not there now",
+        "warning portals.door: osdp:/dev/none?address=3 has no key_file",
+        "warning rule 'staff' requires a PIN, and nobody has one",
+    ):
+        assert expected in said
+
+
+def test_check_says_where_no_code_could_ever_be_read(tmp_path: Path) -> None:
+    wanted = "portals.door.codes is on"
+    assert wanted in check(tmp_path / "kiosk.toml", "[portals.door]\ncodes = true\n")
+    plain = '[portals.door]\ncodes = true\n[people.alice]\ncodes = ["PARCEL-0042"]\n'
+    assert wanted not in check(tmp_path / "kiosk.toml", plain)
