@@ -21,7 +21,7 @@ make_user() {
     getent passwd kiosk >/dev/null ||
         useradd --system --user-group --home-dir /var/lib/kiosk --no-create-home --shell /usr/sbin/nologin kiosk
     # systemd gives the service the groups its user is in; one that this system lacks would keep it from starting.
-    for group in video gpio; do
+    for group in video gpio input dialout; do
         if getent group "$group" >/dev/null; then usermod --append --groups "$group" kiosk; fi
     done
 }

@@ -255,15 +255,29 @@ async def test_what_cannot_be_written_down_is_not_handed_on(tmp_path: Path) -> N
 
 
 async def test_a_reader_that_goes_and_comes_is_in_journal_and_metrics(tmp_path: Path) -> None:
+    up = b'kiosk_reader_up{portal="door",reader="sim:front"} 1.0'
     async with stage(tmp_path) as at:
-        assert b'kiosk_reader_up{portal="door",reader="sim:front"} 1.0' in at.tally.metrics.render()[0]
-        simulated.break_off(tmp_path, "front", "wiegand_noise")
+        assert up in at.tally.metrics.render()[0]
         simulated.break_off(tmp_path, "front")
         async with asyncio.timeout(20):
-            while len(at.rows("reader_back")) < 2:
+            while not at.rows("reader_fault"):
                 await asyncio.sleep(0.01)
-        assert [row["slug"] for row in at.rows("reader_fault")] == ["wiegand_noise", "reader_lost"]
+            while up not in at.tally.metrics.render()[0]:
+                await asyncio.sleep(0.01)
+        assert [row["slug"] for row in at.rows("reader_fault")] == ["reader_lost"]
+        assert at.rows("reader_back") == [{"reader": "sim:front"}]
         assert at.tally.errors["reader_lost"] == 1
+
+
+async def test_a_line_that_gives_only_noise_fills_no_journal(tmp_path: Path) -> None:
+    async with stage(tmp_path) as at:
+        for _ in range(50):
+            simulated.break_off(tmp_path, "front", "wiegand_noise")
+            await asyncio.sleep(0)
+        simulated.present(tmp_path, "front", "card", "26:12:48913")
+        assert await at.came() == ("card", "alice", False)
+        assert [row["slug"] for row in at.rows("reader_fault")] == ["wiegand_noise"]
+        assert b'kiosk_errors_total{slug="wiegand_noise"} 50.0' in at.tally.metrics.render()[0]
 
 
 async def test_no_value_reaches_journal_log_feed_or_metrics(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -223,6 +223,17 @@ class TestSimulated:
         with pytest.raises(HardwareError, match="reader_missing"):
             simulated.present(tmp_path, "front", "card", "1")
 
+    async def test_whoever_holds_up_too_much_is_told_and_does_not_wait(self, tmp_path: Path) -> None:
+        reader = await Ear().open("sim:front", tmp_path)
+
+        def flood() -> None:
+            for _ in range(10_000):
+                simulated.present(tmp_path, "front", "card", "1")
+
+        with pytest.raises(HardwareError, match="reader_missing"):
+            flood()
+        await reader.close()
+
     async def test_nonsense_is_passed_over(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ear = Ear()
         reader = await ear.open("sim:front", tmp_path)

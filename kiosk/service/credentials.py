@@ -34,6 +34,8 @@ _WAITING = 8
 """Values that may wait to be resolved; one more is dropped, and counted."""
 _STILL_SHOWN = 2.0
 """Seconds between two sights of one code in which it is still the same showing."""
+_REPORTED_EVERY = 60.0
+"""Seconds between two rows and alarms of one fault at one reader: a floating line gives forty bad frames a second."""
 
 Wall = Callable[[], tuple[float, bool]]
 """Unix seconds, and whether they are to be believed."""
@@ -116,7 +118,8 @@ class Credentials:
         self._presented = presented
         self._awaited = awaited
         self._values: asyncio.Queue[_Value] = asyncio.Queue(_WAITING)
-        self._rows: asyncio.Queue[tuple[str, Mapping[str, object]]] = asyncio.Queue(_WAITING * 8)
+        self._rows: asyncio.Queue[tuple[str, Mapping[str, object]]] = asyncio.Queue()
+        self._reported: dict[tuple[str, str], float] = {}
         self._claimed = Credential("claim", at=float("-inf"))
         self._guesses = pin.Guesses(self._settings.lock_out_after, self._settings.lock_out_seconds)
         self._shown: tuple[bytes, float] = (b"", float("-inf"))
@@ -241,13 +244,14 @@ class Credentials:
             self._tally.error(error)
             return error.slug
 
-    def _on_reader(self, reader: str, slug: str, _at: float) -> None:
-        self._tally.reader(self._portal, reader, slug, up=self.readers.up[reader] and slug != "reader_lost")
-        row: Mapping[str, object] = {"reader": reader, "slug": slug}
-        try:
-            self._rows.put_nowait(("reader_fault", row) if slug else ("reader_back", {"reader": reader}))
-        except asyncio.QueueFull:
-            return  # a line that only gives noise is counted; the journal is not for all of it
+    def _on_reader(self, reader: str, slug: str, at: float) -> None:
+        up = self.readers.up[reader] and slug != "reader_lost"
+        often = at - self._reported.get((reader, slug), float("-inf")) < _REPORTED_EVERY
+        self._tally.reader(self._portal, reader, slug, up=up, often=often)
+        if often:
+            return
+        self._reported[reader, slug] = at
+        self._rows.put_nowait(("reader_fault", {"reader": reader, "slug": slug}) if slug else ("reader_back", {"reader": reader}))
 
     async def _write_all(self) -> None:
         while True:

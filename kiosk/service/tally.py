@@ -129,12 +129,14 @@ class Tally:
         self.publish("credential", portal=portal, kind=kind, slug=slug, sentence=slugs.to_person(slug, self._language))
         _log.info("credential", portal=portal, kind=kind, slug=slug)
 
-    def reader(self, portal: str, reader: str, slug: str, *, up: bool) -> None:
-        """A reader is there (empty `slug`), gave nonsense, or is gone."""
+    def reader(self, portal: str, reader: str, slug: str, *, up: bool, often: bool) -> None:
+        """A reader is there (empty `slug`), gave nonsense, or is gone; what comes `often` is only counted."""
         self.metrics.reader(portal, reader, up=up)
-        if slug:
+        if often and slug:
+            self.metrics.error(slug)
+        elif slug:
             self.alarm(portal, slug)
-        else:
+        elif not often:
             self.publish("reader_back", portal=portal, reader=reader)
 
     def frame(self, camera: str, message: messages.Examined) -> None:

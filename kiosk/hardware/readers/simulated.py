@@ -77,7 +77,9 @@ class SimulatedReader:
 
 
 def _send(state_dir: Path, name: str, message: _Held | _Fault) -> None:
-    with _address(state_dir, name) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+    # Without waiting: the reader may be in this very thread, and ten values are all that may wait for it.
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    with _address(state_dir, name) as address, socket.socket(socket.AF_UNIX, kind) as ours:
         try:
             ours.sendto(msgspec.json.encode(message), address)
         except OSError as error:
