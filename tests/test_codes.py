@@ -77,7 +77,7 @@ def test_looks_keep_their_distance() -> None:
 
 
 def test_a_dear_look_is_paid_for_by_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    spent = iter((0.0, 0.4, 0.4, 0.4))
+    spent = iter((0.0, 0.0, 0.4, 0.4, 0.4, 0.4))  # as a look begins, as it reads, as it ends
     monkeypatch.setattr(time, "thread_time", lambda: next(spent))
     reader, shown = CodeReader(), wall("PARCEL-0042")
     assert [bool(reader.look(shown, at)) for at in (10.0, 13.9, 14.1)] == [True, False, True]

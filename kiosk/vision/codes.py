@@ -20,6 +20,8 @@ _WIDTH = 800
 """Codes are looked for in a copy of this width. The one found is read as the camera shows it, with `_MARGIN` of its side
 around it."""
 _MARGIN = 0.15
+_PATIENCE = 0.03
+"""Seconds of the processor's time; after them no further size is tried."""
 _SIZES = (0.7, 1.4)
 """One code in a hundred, however clear, is not read in its own size, and is in another one."""
 
@@ -53,11 +55,23 @@ class CodeReader:
             if not found:
                 return ""
             code = _around(grey, np.asarray(corners, dtype=np.float64).reshape(-1, 2) / factor)
-            sizes = (code, *(cv2.resize(code, None, fx=size, fy=size, interpolation=cv2.INTER_AREA) for size in _SIZES))
-            texts = (text for sized in sizes for text in self._reader.detectAndDecode(sized)[0])
-            return next((text for text in texts if text and len(text) <= LONGEST), "")
+            begun = time.thread_time()
+            return self._text_of(code) or self._in_another_size(code, begun)
         except (cv2.error, UnicodeDecodeError):
             return ""  # what only looks like a code, or holds no text
+
+    def _in_another_size(self, code: Image, begun: float) -> str:
+        for size in _SIZES:
+            if time.thread_time() - begun > _PATIENCE:
+                break
+            text = self._text_of(np.asarray(cv2.resize(code, None, fx=size, fy=size, interpolation=cv2.INTER_AREA), np.uint8))
+            if text:
+                return text
+        return ""
+
+    def _text_of(self, code: Image) -> str:
+        texts, _ = self._reader.detectAndDecode(code)
+        return next((text for text in texts if text and len(text) <= LONGEST), "")
 
 
 def _around(grey: Image, corners: NDArray[np.float64]) -> Image:
