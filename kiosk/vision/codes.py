@@ -20,6 +20,8 @@ _WIDTH = 800
 """Codes are looked for in a copy of this width. The one found is read as the camera shows it, with `_MARGIN` of its side
 around it."""
 _MARGIN = 0.15
+_SIDE = 560
+"""Pixels of what is read at most: the largest code that is a credential has some 90 modules with its edge."""
 _PATIENCE = 0.03
 """Seconds of the processor's time; after them no further size is tried."""
 _SIZES = (0.7, 1.4)
@@ -79,4 +81,8 @@ def _around(grey: Image, corners: NDArray[np.float64]) -> Image:
     margin = _MARGIN * float((high - low).max())
     left, top = np.maximum(low - margin, 0).astype(int)
     right, bottom = np.ceil(high + margin).astype(int)
-    return np.ascontiguousarray(grey[top:bottom, left:right])
+    code = np.ascontiguousarray(grey[top:bottom, left:right])
+    factor = _SIDE / max(code.shape)
+    return (
+        code if factor >= 1 else np.asarray(cv2.resize(code, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    )
