@@ -26,6 +26,7 @@ from kiosk.recognition.on_device.recogniser import OnDeviceRecogniser
 from kiosk.recognition.strategy import DEVICE
 from kiosk.recognition.tencent.iai.recogniser import INTERFACE, wanted, wanted_of_two
 from kiosk.recognition.tencent.thresholds import least_score
+from kiosk.service import credential_check
 from kiosk.settings import CameraSettings, PortalSettings, Settings, TencentIaiSettings, TencentLegacySettings
 from kiosk.settings.lines import Use, parse
 from kiosk.vision import models
@@ -72,11 +73,12 @@ def survey(settings: Settings, file: Path | None = None) -> Survey:
     sound, where = soundness.survey(settings), places(file, settings)
     older = "tencent-legacy" in settings.engines
     enrolled = _enrolled(settings) if reads_gallery(settings) else None
+    credentials, doubts = credential_check.problems(settings), credential_check.warnings(settings)
     return Survey(
         _summary(settings, enrolled),
         _successors() if older else None,
-        [*_problems(settings, enrolled), *(soundness.told(finding, where) for finding in sound.mistakes)],
-        [*_warnings(settings, enrolled), *(soundness.told(finding, where) for finding in sound.warnings)],
+        [*_problems(settings, enrolled), *credentials, *(soundness.told(finding, where) for finding in sound.mistakes)],
+        [*_warnings(settings, enrolled), *doubts, *(soundness.told(finding, where) for finding in sound.warnings)],
     )
 
 

@@ -214,6 +214,14 @@ def gpio(context: typer.Context) -> None:
     sys.exit(commands(args=context.args, prog_name="kiosk gpio", standalone_mode=False))
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def credentials(context: typer.Context) -> None:
+    """Make keys and signed codes for people to show, and hashes of their PINs."""
+    from kiosk.credentials.app import app as commands  # noqa: PLC0415 (only this command needs them all)
+
+    sys.exit(commands(args=context.args, prog_name="kiosk credentials", standalone_mode=False))
+
+
 @app.command()
 def doctor() -> None:
     """Say which system packages are missing and how to install them."""

@@ -66,6 +66,13 @@ class Metrics:
             registry=registry,
         )
         self._pulses = Counter("kiosk_relay_pulses_total", "Pulses begun.", ["portal"], registry=registry)
+        self._credentials = Counter(
+            "kiosk_credentials_total",
+            "Cards, codes, PINs and claims, by what came of them.",
+            ["portal", "kind", "result"],
+            registry=registry,
+        )
+        self._reader_up = Gauge("kiosk_reader_up", "1 while the reader can be read.", ["portal", "reader"], registry=registry)
         self._rows = Counter("kiosk_journal_rows_total", "Rows committed since the start.", registry=registry)
         self._commit = Histogram("kiosk_journal_commit_seconds", "Time to commit a row.", buckets=_COMMIT, registry=registry)
 
@@ -202,6 +209,12 @@ class Metrics:
         self._energised.labels(portal).set(energised)
         if energised:
             self._pulses.labels(portal).inc()
+
+    def credential(self, portal: str, kind: str, result: str) -> None:
+        self._credentials.labels(portal, kind, result).inc()
+
+    def reader(self, portal: str, reader: str, *, up: bool) -> None:
+        self._reader_up.labels(portal, reader).set(up)
 
     def journal_row(self, seconds: float) -> None:
         self._rows.inc()

@@ -198,6 +198,57 @@ TABLE: dict[str, Entry] = {
     "input_lost": Entry(
         "portal", _NOBODY, ("an input's line is lost: counted as the worse of its states", "输入线路断开，按不利状态处理")
     ),
+    # Credentials: what was presented besides the face, and why it is none.
+    "credential_known": Entry("portal", ("Thank you", "谢谢"), ("it is a registered person's", "属于已登记人员")),
+    "credential_unknown": Entry("portal", ("Not recognised", "未能识别"), ("no registered person's", "不属于任何已登记人员")),
+    "credentials_too_fast": Entry(
+        "portal", _WAIT, ("more credentials in a short time than can be looked at", "短时间内凭证过多")
+    ),
+    "pin_wrong": Entry("portal", ("Wrong PIN", "密码错误"), ("not the PIN of the person awaited", "密码与等待验证的人员不符")),
+    "pin_locked_out": Entry(
+        "portal",
+        ("Please wait before you try again", "请稍后再试"),
+        ("after too many wrong PINs none is looked at", "密码错误次数过多"),
+    ),
+    "pin_unexpected": Entry(
+        "portal",
+        ("First look at the camera or show your card", "请先看摄像头或出示卡片"),
+        ("a PIN while nobody was awaited; it names nobody by itself", "没有等待验证的人员，密码本身不能识别身份"),
+    ),
+    "code_invalid": Entry(
+        "portal", ("Code not valid", "二维码无效"), ("no signed code, or not by our key", "签名无效或格式错误")
+    ),
+    "code_expired": Entry("portal", ("Code expired", "二维码已过期"), ("shown after its time", "二维码已过期")),
+    "code_not_yet": Entry(
+        "portal",
+        ("Code not yet valid", "二维码尚未生效"),
+        ("issued in the future: is a clock wrong?", "签发时间在未来，请检查时钟"),
+    ),
+    "code_lives_too_long": Entry(
+        "portal", ("Code not valid", "二维码无效"), ("good for longer than credentials.code_lifetime", "有效期超过允许上限")
+    ),
+    "code_for_elsewhere": Entry(
+        "portal",
+        ("This code is for another door", "此二维码不适用于本门"),
+        ("its audience is another site or portal", "受众不符"),
+    ),
+    "code_replayed": Entry(
+        "portal", ("This code was used already", "此二维码已被使用"), ("a signed code was shown again", "签名二维码被重复使用")
+    ),
+    "code_clock_untrusted": Entry(
+        "portal", _OUT, ("a signed code while the clock is not known to be right", "时钟不可信，无法验证签名二维码")
+    ),
+    "code_key_missing": Entry(
+        "portal", _OUT, ("a signed code, but there is no credentials.code_key_file", "缺少验证签名二维码的公钥")
+    ),
+    "claim_expired": Entry("portal", _AGAIN, ("the claim came after its expires_at", "身份声明已过期")),
+    "claim_lives_too_long": Entry(
+        "portal", _AGAIN, ("good for longer than credentials.code_lifetime", "身份声明有效期超过允许上限")
+    ),
+    "claim_replayed": Entry("portal", _AGAIN, ("a claim with a nonce that was used before", "身份声明的随机数被重复使用")),
+    "claim_clock_untrusted": Entry(
+        "portal", _OUT, ("a claim while the clock is not known to be right", "时钟不可信，无法接受身份声明")
+    ),
     # Cloud and recognisers.
     "deadline_exceeded": Entry("cloud", _AGAIN, ("no answer within the deadline", "超时无应答")),
     "cloud_unreachable": Entry("cloud", _WAIT, ("no connection to the cloud", "无法连接云端")),
@@ -333,6 +384,18 @@ TABLE: dict[str, Entry] = {
     "eye_contract": Entry("device", _OUT, ("the eye sent something malformed and was killed", "视觉进程消息异常，已被终止")),
     "relay_lost": Entry("device", _OUT, ("the relay does not answer", "继电器无响应")),
     "relay_missing": Entry("device", _OUT, ("the relay cannot be opened", "无法打开继电器")),
+    "reader_missing": Entry("device", _OUT, ("a credential reader cannot be opened", "无法打开读卡器")),
+    "reader_lost": Entry("device", _OUT, ("a credential reader is gone or silent", "读卡器已断开或无响应")),
+    "wiegand_noise": Entry("device", _AGAIN, ("pulses on a Wiegand line that no reader sends", "韦根信号有干扰")),
+    "wiegand_both_lines": Entry(
+        "device", _AGAIN, ("both Wiegand lines at once: swapped, shorted or unpowered?", "韦根两条数据线同时动作")
+    ),
+    "wiegand_length": Entry("device", _AGAIN, ("a Wiegand frame of neither 26 nor 34 bits", "韦根帧不是 26 或 34 位")),
+    "wiegand_parity": Entry("device", _AGAIN, ("a Wiegand frame with wrong parity", "韦根帧校验错误")),
+    "spent_unreadable": Entry("device", _OUT, ("the list of used codes is damaged", "已用二维码列表损坏")),
+    "spent_unwritable": Entry(
+        "device", _OUT, ("the list of used codes cannot be written: none is accepted", "已用二维码列表无法写入，拒绝所有")
+    ),
     "journal_unwritable": Entry("device", _OUT, ("the journal cannot be written: nothing is granted", "日志无法写入，拒绝放行")),
     "journal_missing": Entry("device", _NOBODY, ("there is no journal to read", "找不到日志")),
     "journal_broken": Entry("device", _NOBODY, ("the journal's hash chain is broken", "日志哈希链损坏")),
@@ -360,6 +423,13 @@ TABLE: dict[str, Entry] = {
     "calendar_invalid": Entry("setup", _NOBODY, ("a schedule, a holiday or the time zone is none", "日程、节假日或时区无效")),
     "address_in_use": Entry("setup", _NOBODY, ("the web port is taken", "端口被占用")),
     "faults_invalid": Entry("setup", _NOBODY, ("the sandbox's fault script has mistakes", "沙箱故障脚本有误")),
+    "extra_missing": Entry("setup", _NOBODY, ("an optional package is not installed", "缺少可选软件包")),
+    "key_unusable": Entry("setup", _NOBODY, ("not an Ed25519 key in PEM of the kind that is needed", "不是可用的 Ed25519 密钥")),
+    "pin_unusable": Entry(
+        "setup",
+        _NOBODY,
+        ("a PIN must be of digits, long enough, and typed twice alike", "密码须为足够位数的数字，且两次输入一致"),
+    ),
     "fetch_failed": Entry("setup", _NOBODY, ("a model could not be downloaded", "模型下载失败")),
     "token_exposed": Entry(
         "setup", _NOBODY, ("the admin token's file is not this user's alone, or empty", "管理令牌文件不安全或为空")

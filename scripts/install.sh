@@ -24,7 +24,7 @@ make_user() {
     # Raspberry Pi OS and Jetson have it, and a rule that gives it the lines; Debian has neither.
     getent group gpio >/dev/null || groupadd --system gpio
     # systemd gives the service the groups its user is in; one that this system lacks would keep it from starting.
-    for group in video gpio; do
+    for group in video gpio input dialout; do
         if getent group "$group" >/dev/null; then usermod --append --groups "$group" kiosk; fi
     done
 }

@@ -29,6 +29,7 @@ class Watch:
         embed: bool = False,
         policy: LivenessPolicy = "off",
         liveness: LivenessSettings | None = None,
+        codes: bool = False,
     ) -> None:
         self.said: asyncio.Queue[messages.FromEye] = asyncio.Queue()
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -42,6 +43,7 @@ class Watch:
             embed=embed,
             liveness=(liveness or LivenessSettings()).model_dump(mode="json"),
             liveness_policy=policy,
+            codes=codes,
         )
         self.supervisor = EyeSupervisor(orders, eye, self.said.put_nowait, lambda *why: self.lost.put_nowait(why))
 

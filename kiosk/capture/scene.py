@@ -8,6 +8,7 @@ import numpy as np
 from kiosk.capture import hall, motion, script
 from kiosk.capture.cutout import CutOut, cut_out
 from kiosk.capture.frame import Frame, Image, Pacer
+from kiosk.capture.qr import held_up, modules
 from kiosk.capture.script import Act, Scene
 from kiosk.errors import CameraError
 from kiosk.settings import CameraSettings
@@ -52,6 +53,7 @@ class Stage:
         self._hall = hall.paint(width, height)
         self._noise = hall.noise(width, height)
         self._people: dict[tuple[object, ...], CutOut] = {}
+        self._codes: dict[str, Image] = {}
         self._cast(scene.acts[0])
 
     def render(self, t: float, grain: int) -> Image:
@@ -64,6 +66,8 @@ class Stage:
             spots = motion.places(act, t % self._scene.seconds - act.at)
             for person, place in zip(self._cast(act), spots, strict=True):
                 _draw(picture, person, place)
+            if act.code:
+                held_up(picture, self._code(act.code), spots[0])
         return self._with_noise(picture, grain)
 
     def _cast(self, act: Act) -> list[CutOut]:
@@ -74,6 +78,11 @@ class Stage:
         if key not in self._people:
             self._people[key] = cut_out(act, person, self._hall.shape[0])
         return self._people[key]
+
+    def _code(self, text: str) -> Image:
+        if text not in self._codes:
+            self._codes[text] = modules(text)
+        return self._codes[text]
 
     def _with_noise(self, picture: Image, grain: int) -> Image:
         height, width = picture.shape[:2]

@@ -38,6 +38,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
     `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
+    `code`: text of a QR code that the person holds up under the face.
     `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own.
     """
 
@@ -59,6 +60,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     on: Literal["paper", "phone"] = "paper"
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
+    code: Annotated[str, Meta(max_length=500)] = ""
 
     @property
     def ends(self) -> float:

@@ -22,6 +22,7 @@ from kiosk.eye.glancing import glance
 from kiosk.eye.opening import open_confined
 from kiosk.settings import CameraSettings, EyeSettings, LivenessSettings, PresentationSettings, QualitySettings
 from kiosk.vision.annotate import draw
+from kiosk.vision.codes import CodeReader
 from kiosk.vision.examiner import Examination, Examiner
 from kiosk.vision.photo import PhotoReader
 from kiosk.vision.sketch import sketch
@@ -77,6 +78,7 @@ class _Watcher:
             crowd=orders.crowd,
         )
         self._start_seconds = {"camera": opened - begun, "models": time.monotonic() - opened}
+        self._codes = CodeReader() if orders.codes else None
         self._slot = NewestSlot()
         self._capture = CaptureThread(self._source, self._slot, judge(camera))
         self._inbox: collections.deque[messages.ToEye | None] = collections.deque()
@@ -128,6 +130,8 @@ class _Watcher:
         if self._examined == 1:
             self._report_start()
         self._report(frame, seen)
+        if self._codes and not frame.unsound and (text := self._codes.look(frame.image, frame.captured_at)):
+            self._channel.send(messages.Code(frame.captured_at, text))
 
     def _report(self, frame: Frame, seen: Examination) -> None:
         for event in seen.events:

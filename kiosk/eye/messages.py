@@ -28,7 +28,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     """The first message to an eye that watches a camera.
 
     `camera`, `quality`, `presentation`, `eye` and `liveness` are the settings' sections as JSON objects, `liveness_policy` is
-    that of the camera's only portal;
+    that of the camera's only portal; `codes`: whether QR codes are looked for;
     `origin`: when this camera was first opened, so that a replayed source goes on where it would be now;
     `crowd`: shots of people who are there together come as one `Crowd`.
     """
@@ -46,6 +46,7 @@ class LookOrders(Struct, frozen=True, tag="look"):
     liveness: dict[str, object] = {}
     liveness_policy: LivenessPolicy = "off"
     crowd: bool = False
+    codes: bool = False
 
 
 class AnalyseOrders(Struct, frozen=True, tag="analyse_photos"):
@@ -161,6 +162,16 @@ class Glanced(Struct, frozen=True, tag="glanced"):
     jpeg: Jpeg | None = None
 
 
+class Code(Struct, frozen=True, tag="code"):
+    """A QR code was in the frame captured `at`; a stranger wrote its text."""
+
+    at: float
+    text: Annotated[str, Meta(min_length=1, max_length=500)]
+
+    def __repr__(self) -> str:
+        return f"Code(at={self.at}, {len(self.text)} characters)"
+
+
 class Analysed(Struct, frozen=True, tag="analysed"):
     request: Count
     photo: AnalysedPhoto
@@ -194,9 +205,8 @@ class Fault(Struct, frozen=True, tag="fault"):
 Orders = LookOrders | AnalyseOrders | GlanceOrders
 Question = Analyse | Draw | Cut
 ToEye = Orders | Outcome | Question | Stop
-FromEye = (
-    Started | Examined | Began | Told | Shot | Crowd | Ended | Picture | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
-)
+Seeing = Started | Examined | Began | Told | Shot | Crowd | Ended | Picture | Code
+FromEye = Seeing | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode

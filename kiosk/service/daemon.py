@@ -170,6 +170,7 @@ class Daemon:
             liveness=settings.liveness.model_dump(mode="json"),
             liveness_policy=portal.liveness,
             crowd=portal.strategy == "crowd",
+            codes=portal.codes,
         )
 
         def deliver(message: messages.FromEye) -> None:

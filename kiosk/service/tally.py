@@ -144,6 +144,22 @@ class Tally:
         self.publish("camera_sound", camera=camera)
         _log.info("camera_sound", camera=camera)
 
+    def credential(self, portal: str, kind: str, slug: str) -> None:
+        """Something was presented; its value is no business of anybody here."""
+        self.metrics.credential(portal, kind, slug)
+        self.publish("credential", portal=portal, kind=kind, slug=slug, sentence=slugs.to_person(slug, self._language))
+        _log.info("credential", portal=portal, kind=kind, slug=slug)
+
+    def reader(self, portal: str, reader: str, slug: str, *, up: bool, often: bool) -> None:
+        """A reader is there (empty `slug`), gave nonsense, or is gone; what comes `often` is only counted."""
+        self.metrics.reader(portal, reader, up=up)
+        if often and slug:
+            self.metrics.error(slug)
+        elif slug:
+            self.alarm(portal, slug)
+        elif not often:
+            self.publish("reader_back", portal=portal, reader=reader)
+
     def frame(self, camera: str, message: messages.Examined) -> None:
         """An eye counts from its own start; a smaller count than before is a new eye's."""
         counts = {"captured": message.captured, "dropped": message.dropped, "examined": message.examined}

@@ -47,6 +47,15 @@ class WebSettings(Section):
     admin: bool = False
     """Take commands from bearers of the token in `admin-token` in the state directory; only on loopback."""
 
+    pin_pad: bool = False
+    """Serve a PIN pad for each portal at `/pin/PORTAL`, for the terminal's own screen; only on loopback."""
+
+    @model_validator(mode="after")
+    def _pins_stay_home(self) -> Self:
+        if self.pin_pad and not is_loopback(self.host):
+            raise ValueError(f"PINs are typed in the clear: with pin_pad, host must be loopback, not '{self.host}'")
+        return self
+
     @model_validator(mode="after")
     def _faces_stay_home(self) -> Self:
         if (self.page or self.events) and not is_loopback(self.host):

@@ -54,6 +54,9 @@ class SimulatedReader:
             (state_dir / "sim").mkdir(parents=True, exist_ok=True)
             with _address(state_dir, name) as address:
                 _bind(self._socket, url, address)
+        except HardwareError:
+            self._socket.close()
+            raise
         except OSError as error:
             self._socket.close()
             raise HardwareError("reader_missing", f"{url}: {error.strerror}") from error
@@ -77,7 +80,9 @@ class SimulatedReader:
 
 
 def _send(state_dir: Path, name: str, message: _Held | _Fault) -> None:
-    with _address(state_dir, name) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours:
+    # Without waiting: the reader may be in this very thread, and ten values are all that may wait for it.
+    kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+    with _address(state_dir, name) as address, socket.socket(socket.AF_UNIX, kind) as ours:
         try:
             ours.sendto(msgspec.json.encode(message), address)
         except OSError as error:
@@ -88,7 +93,6 @@ def _bind(ours: socket.socket, url: str, address: str) -> None:
     """Takes the place of a socket that was left behind, never of one that is listened to."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as trial:
         if trial.connect_ex(address) == 0:
-            ours.close()
             raise HardwareError("reader_missing", f"{url}: another process has it open")
     Path(address).unlink(missing_ok=True)
     ours.bind(address)

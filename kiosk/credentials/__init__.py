@@ -1,0 +1,1 @@
+"""`kiosk credentials`: keys and codes for people to show, hashes of the PINs they know."""
