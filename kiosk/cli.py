@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from kiosk import __version__, configuration
 from kiosk.errors import ConfigurationError, KioskError
-from kiosk.settings import Settings
+from kiosk.settings import PortalSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Edge face verification.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read and verify the audit journal.")
@@ -87,14 +87,20 @@ def demo(
     ] = None,
     liveness: Annotated[str, typer.Option(help="off, passive, passive+challenge or challenge.")] = "passive",
     confirm: Annotated[str, typer.Option(help="Who compares one to one.")] = "same",
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Play this file instead, as one of config/examples.")
+    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Show the whole way of a face: a sandbox cloud, the daemon and its eye, as separate processes."""
-    from kiosk.demo import play  # noqa: PLC0415
+    from kiosk.demo import Wanted, play  # noqa: PLC0415
 
     portal = {"recogniser": recogniser, "fallback": fallback, "second_opinion": second_opinion, "confirm": confirm}
-    portal |= {"liveness": liveness} | ({"strategy": strategy} if strategy else {})
-    playing = play(camera=camera, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or (), portal=portal)
-    sys.exit(asyncio.run(playing))
+    portal["liveness"] = liveness
+    portal = {name: value for name, value in portal.items() if value != PortalSettings.model_fields[name].default}
+    portal |= {"strategy": strategy} if strategy else {}
+    wanted = Wanted(config, configuration.pairs(overrides or []), camera, portal)
+    sys.exit(asyncio.run(play(wanted, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or ())))
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -19,7 +21,10 @@ class SceneCamera:
 
     notes = ()
 
-    def __init__(self, name: str, scene: Scene, settings: CameraSettings, origin: float | None) -> None:
+    def __init__(
+        self, name: str, scene: Scene, settings: CameraSettings, origin: float | None, curtain: Path | None = None
+    ) -> None:
+        """`curtain`: see script.parted."""
         self._stage = Stage(scene, settings.width, settings.height)
         self._pacer = Pacer(origin, settings.fps)
         self.opened_at = self._pacer.origin
@@ -29,16 +34,28 @@ class SceneCamera:
         self._name = name
         self._scene = scene
         self._loop = settings.loop
+        self._curtain = curtain
+        self._begun: float | None = None
 
     def read(self) -> Frame:
         index, due = self._pacer.wait()
-        elapsed = index / self.fps
+        elapsed = self._elapsed(index, due)
+        if elapsed is None:
+            return Frame(self._name, index, due, self._stage.empty(index))
         if elapsed >= self._scene.seconds and not self._loop:
             raise CameraError("source_ended", f"the scene is over after {self._scene.seconds:g} s")
         return Frame(self._name, index, due, self._stage.render(elapsed, index))
 
     def close(self) -> None:
         self._pacer.close()
+
+    def _elapsed(self, index: int, due: float) -> float | None:
+        """Seconds since the scene began; None where it has not yet."""
+        if self._curtain is None:
+            return index / self.fps
+        if self._begun is None:
+            self._begun = _rising(self._curtain)
+        return None if self._begun is None or due < self._begun else due - self._begun
 
 
 class Stage:
@@ -70,6 +87,10 @@ class Stage:
                 held_up(picture, self._code(act.code), spots[0])
         return self._with_noise(picture, grain)
 
+    def empty(self, grain: int) -> Image:
+        """The hall with nobody in it; `grain` as for `render`."""
+        return self._with_noise(self._hall.copy(), grain)
+
     def _cast(self, act: Act) -> list[CutOut]:
         return [self._person(act, person) for person in act.people]
 
@@ -94,7 +115,18 @@ class Stage:
 
 def open_scene(name: str, scene: str, settings: CameraSettings, origin: float | None) -> SceneCamera:
     """Opens a packaged scene or a scene's TOML file. Raises CameraError as `script.load` and `Stage` do."""
-    return SceneCamera(name, script.load(scene), settings, origin)
+    play, curtain = script.parted(scene)
+    return SceneCamera(name, script.load(play), settings, origin, curtain)
+
+
+def _rising(curtain: Path) -> float | None:
+    """When the scene begins, where that is known by now."""
+    try:
+        return float(curtain.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CameraError("source_invalid", f"{curtain} holds no time: {error}") from error
 
 
 def _draw(picture: Image, person: CutOut, place: motion.Place) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import resources
 from importlib.util import find_spec
@@ -21,11 +21,14 @@ from msgspec import Meta, Struct
 from kiosk.errors import CameraError
 from kiosk.slugs import TABLE
 
-PACKAGED = ("demo", "attack", "masked", "claims", "crowd")
+OF_EXAMPLES = ("office", "clinic", "mantrap-outer", "mantrap-inner", "turnstile-in", "turnstile-out", "vault", "parcels")
+"""Played with the configurations in config/examples, whose people, rules and hours they are about."""
+PACKAGED = ("demo", "attack", "masked", "claims", "crowd", *OF_EXAMPLES)
 
 Person = Annotated[str, Meta(pattern=r"^P\d{3}$")]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Expectation = Annotated[str, Meta(pattern="^(grant|deny):")]
+_NO_RULE = "deny:no_rule_matched"
 
 
 class Act(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +42,8 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
     `code`: text of a QR code that the person holds up under the face.
-    `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own.
+    `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own. `while_open`: a schedule
+    during which that is so; at other times no rule matches.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=80)]
@@ -61,6 +65,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
     code: Annotated[str, Meta(max_length=500)] = ""
+    while_open: str = ""
 
     @property
     def ends(self) -> float:
@@ -102,10 +107,28 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
         now = t % self.seconds
         return [act for act in self.acts if act.at <= now < act.ends]
 
+    def during(self, schedules: Collection[str]) -> Scene:
+        """What to expect of it while these schedules are open, and no others."""
+        acts = (
+            act if not act.while_open or act.while_open in schedules else msgspec.structs.replace(act, expect=_NO_RULE)
+            for act in self.acts
+        )
+        return msgspec.structs.replace(self, acts=tuple(acts))
+
     def next_act(self, t: float) -> Act:
         """The act that comes into view next after `t`, in this round or the following one."""
         now = t % self.seconds
         return next((act for act in self.acts if act.at >= now), self.acts[0])
+
+
+def parted(url: str) -> tuple[str, Path | None]:
+    """Of `NAME` or `FILE.toml`, perhaps with `?curtain=FILE`: what to `load`, and the file in which its beginning will stand.
+
+    Without a curtain a scene begins when its camera is opened. With one the hall is empty until the file holds a time of the
+    monotonic clock, in seconds: so several cameras play together.
+    """
+    name, _, curtain = url.partition("?curtain=")
+    return name, Path(curtain) if curtain else None
 
 
 def load(name_or_path: str) -> Scene:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
-import signal
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from kiosk.capture.script import Scene, portrait
 from kiosk.capture.script import load as load_scene
 from kiosk.check import camera_problems
 from kiosk.demo.cards import present_cards
-from kiosk.demo.judge import Judgement, Run, judge, wrong_grants
+from kiosk.demo.carpenter import Carpenter
+from kiosk.demo.example import Example, sights
+from kiosk.demo.judge import Judgement, judge, wrong_grants
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
-from kiosk.errors import CameraError, PhotoRejected, Transient
+from kiosk.demo.watching import Sight, Watcher
+from kiosk.errors import CameraError, ConfigurationError, PhotoRejected
 from kiosk.journal.log import verify
+from kiosk.settings import PortalSettings, Settings
 
 SCENES = {"identify": "masked", "identify+confirm": "masked", "claim+compare": "claims", "crowd": "crowd"}
 """What shows each strategy best."""
@@ -40,50 +45,51 @@ _PARTS = {
 """What the page lets one press."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to play: a configuration file as it stands, or the demo's own door before a camera.
+
+    `camera`: None for the scene of the strategy. `portal`: of its settings strategy, recogniser, fallback, confirm,
+    second_opinion and liveness those that differ from the defaults. `overrides`: of the file's settings.
+    """
+
+    config: Path | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    camera: str | None = None
+    portal: Mapping[str, str] = field(default_factory=dict)
+
+
 async def play(
+    wanted: Wanted,
     *,
-    camera: str | None,
     seconds: float | None,
     page: bool,
     as_json: bool,
     keep: Path | None,
     svg: Path | None,
     photos: Sequence[Path] = (),
-    portal: Mapping[str, str] | None = None,
 ) -> int:
-    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start.
-
-    `camera`: None for the scene of the strategy. `portal`: of its settings strategy, recogniser, fallback, confirm,
-    second_opinion and liveness those that differ from the defaults.
-    """
-    portal = portal or {}
-    camera = camera or f"scene:{SCENES.get(portal.get('strategy', ''), 'demo')}"
-    asked = {f"portals.door.{name}": value for name, value in portal.items()}
-    asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
-    read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
-    logs.configure(read.log)
-    for problem in camera_problems(read.cameras["front"]):
-        raise CameraError("camera_missing", problem)
-    scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
+    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
+    made, seen, portals = _of_file(wanted, wanted.config, page, keep) if wanted.config else _own_door(wanted, page, keep)
+    scenes = [sight.scene for sight in seen if sight.scene]
     console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)
-    show = Show(console)
-    async with Stage(camera, page=page, portal=read.portals["door"], keep=keep) as stage:
-        await _enrol(stage, scene or load_scene("demo"), photos, show)
+    show = Show(console, several=len(seen) > 1)
+    async with made as stage:
+        await _enrol(stage, scenes or [load_scene("demo")], photos, show)
         await stage.start_daemon()
         show.say(f"daemon ready after {stage.ready_seconds:.1f} s" + (f"; page at {stage.web}" if page else ""))
         show.head()
-        watcher = _Watcher(show)
-        presenting = (
-            asyncio.create_task(present_cards(scene, stage, lambda: watcher.origin if watcher.seen_eye else None))
-            if scene
-            else None
-        )
-        await watcher.watch(stage, seconds or (scene.seconds + _LEAVING if scene else None))
-        if presenting is not None:
-            await _ended(presenting)
+        carpenter = Carpenter(stage.state_dir, portals)
+        watcher = Watcher((show.event, carpenter.hear))
+        async with _at_work(carpenter.work(), *_cards(seen, stage, watcher)):
+            lasts = max((scene.seconds for scene in scenes), default=0.0) + _LEAVING
+            if isinstance(stage, Example) and scenes:
+                watcher.curtain = stage.raise_curtain()
+                lasts += watcher.curtain - time.monotonic()
+            await watcher.watch(stage, seconds or (lasts if scenes else None))
         health = await stage.health()
         code = await stage.stop_daemon()
-        result, judgements = _result(stage, scene, watcher, health)
+        result, judgements = _result(stage, seen, watcher, health)
         if code != 0:
             result["errors"] += 1
             show.say(f"[red]the daemon ended with {code}:[/red]\n{stage.last_words('daemon')}")
@@ -96,11 +102,56 @@ async def play(
     return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancels it; raises what it had failed with."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+_Set = tuple[Stage, list[Sight], Mapping[str, PortalSettings]]
+
+
+def _own_door(wanted: Wanted, page: bool, keep: Path | None) -> _Set:
+    if wanted.overrides:
+        raise ConfigurationError("configuration_invalid", "--set changes a setting of the file that --config names")
+    camera = wanted.camera or f"scene:{SCENES.get(wanted.portal.get('strategy', ''), 'demo')}"
+    asked = {f"portals.door.{name}": value for name, value in wanted.portal.items()}
+    asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
+    read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
+    logs.configure(read.log)
+    _look_at(read)
+    scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
+    # Nobody hangs a door here: whoever asked for the page moves its contact by hand.
+    return Stage(camera, page=page, portal=read.portals["door"], keep=keep), [Sight("door", "front", scene)], {}
+
+
+def _of_file(wanted: Wanted, file: Path, page: bool, keep: Path | None) -> _Set:
+    if wanted.camera or wanted.portal:
+        raise ConfigurationError("configuration_invalid", "with --config the file says it all; change a setting by --set")
+    read = configuration.load(file, wanted.overrides)
+    logs.configure(read.log)
+    _look_at(read)
+    return Example(file, wanted.overrides, read, page=page, keep=keep), sights(read), read.portals
+
+
+def _look_at(read: Settings) -> None:
+    for camera in read.cameras.values():
+        for problem in camera_problems(camera):
+            raise CameraError("camera_missing", problem)
+
+
+def _cards(seen: Sequence[Sight], stage: Stage, watcher: Watcher) -> Iterator[Coroutine[Any, Any, None]]:
+    for sight in seen:
+        if sight.scene and any(act.claim for act in sight.scene.acts):
+            yield present_cards(sight, sight.scene, stage.state_dir, functools.partial(watcher.origin, sight.camera))
+
+
+@contextlib.asynccontextmanager
+async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Meanwhile these go on; raises what one of them failed with."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def _save_picture(console: Console, file: Path) -> None:
@@ -109,13 +160,13 @@ def _save_picture(console: Console, file: Path) -> None:
     file.write_text(picture.replace("Fira Code", "monospace"), encoding="utf-8")
 
 
-async def _enrol(stage: Stage, scene: Scene, photos: Sequence[Path], show: Show) -> None:
-    for person in scene.enrolled:
+async def _enrol(stage: Stage, scenes: Sequence[Scene], photos: Sequence[Path], show: Show) -> None:
+    people = list(dict.fromkeys(person for scene in scenes for person in scene.enrolled))
+    for person in people:
         await stage.enrol(person, portrait(person))
     for photo in photos:
         await stage.enrol(photo.stem, _read(photo))
-    known = [*scene.enrolled, *(photo.stem for photo in photos)]
-    show.say(f"{stage.knows}: {', '.join(known)}")
+    show.say(f"{stage.knows}: {', '.join((*people, *(photo.stem for photo in photos)))}")
 
 
 def _read(photo: Path) -> bytes:
@@ -125,61 +176,17 @@ def _read(photo: Path) -> bytes:
         raise PhotoRejected("image_decode_failed", f"{photo}: {error.strerror}") from error
 
 
-class _Watcher:
-    """Collects the daemon's events until the time is up, Ctrl-C, or the stream ends."""
-
-    def __init__(self, show: Show) -> None:
-        self._show = show
-        self.presentations: list[Mapping[str, Any]] = []
-        self.outages: list[tuple[float, float]] = []
-        self.origin = self.begun = self.ended = time.monotonic()
-        self.seen_eye = False
-        self._lost_at: float | None = None
-
-    async def watch(self, stage: Stage, seconds: float | None) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        self.begun = time.monotonic()
-        until = self.begun + seconds if seconds else float("inf")
-        async for event in stage.events():
-            self.ended = time.monotonic()
-            if event is not None:
-                self._note(event)
-                self._show.event(event)
-            if self.ended >= until or stop.is_set():
-                break
-        else:
-            raise Transient("cloud_unreachable", f"the daemon ended early:\n{stage.last_words('daemon')}")
-        if self._lost_at is not None:
-            self.outages.append((self._lost_at, float("inf")))
-
-    def _note(self, event: Mapping[str, Any]) -> None:
-        match event["event"]:
-            case "presentation":
-                self.presentations.append(event)
-            case "eye_lost":
-                # The eye may have been gone for as long as its silence took to be noticed.
-                self._lost_at = event["at"] - 3.0
-            case "eye_started":
-                if self._lost_at is not None:
-                    self.outages.append((self._lost_at, event["at"]))
-                    self._lost_at = None
-                self.origin, self.seen_eye = event["opened_at"], True
-
-
 def _result(
-    stage: Stage, scene: Scene | None, watcher: _Watcher, health: Mapping[str, Any]
+    stage: Stage, seen: Sequence[Sight], watcher: Watcher, health: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Judgement]]:
     totals, errors = health["totals"], dict(health["errors"])
-    run = Run(watcher.origin, watcher.begun, watcher.ended, watcher.presentations, watcher.outages)
+    played = [(sight, sight.scene, watcher.run(sight)) for sight in seen if sight.scene]
     journal = verify(stage.journal)
     result = {
         "presentations": totals.get("presentations", 0),
         "grants": totals.get("grants", 0),
         "denials": totals.get("denials", 0),
-        "wrong_grants": wrong_grants(scene, run) if scene else None,
+        "wrong_grants": sum(wrong_grants(scene, run) for _, scene, run in played) if played else None,
         "by_reason": dict(health["by_reason"]),
         "by_engine": dict(health["by_engine"]),
         "cloud_calls": totals.get("cloud_calls", 0),
@@ -196,7 +203,11 @@ def _result(
         "errors": sum(errors.values()),
         "by_error": errors,
     }
-    judgements = judge(scene, run) if scene else []
+    judgements = [
+        replace(judgement, act=f"{sight.portal}: {judgement.act}") if len(seen) > 1 else judgement
+        for sight, scene, run in played
+        for judgement in judge(scene, run)
+    ]
     result["acts"] = [msgspec.to_builtins(judgement) for judgement in judgements]
     return result, judgements
 

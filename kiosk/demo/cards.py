@@ -1,20 +1,20 @@
-"""Holds cards to the door's reader when the scene says so."""
+"""Holds cards to a portal's reader when its scene says so."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from kiosk.capture.script import Scene
-from kiosk.demo.equipment import READER, card_of
-from kiosk.demo.stage import Stage
+from kiosk.demo.watching import Sight
 from kiosk.hardware.readers.simulated import present
 
 _LOOK_EVERY = 0.05
 
 
-async def present_cards(scene: Scene, stage: Stage, origin: Callable[[], float | None]) -> None:
+async def present_cards(sight: Sight, scene: Scene, state_dir: Path, origin: Callable[[], float | None]) -> None:
     """Until cancelled. `origin`: when the scene began, in monotonic seconds; None until that is known."""
     seen = time.monotonic()
     while True:
@@ -22,8 +22,8 @@ async def present_cards(scene: Scene, stage: Stage, origin: Callable[[], float |
         begun, now = origin(), time.monotonic()
         if begun is None:
             continue
-        for card in cards_between(scene, seen - begun, now - begun):
-            present(stage.state_dir, READER, "card", card_of(card))
+        for person in cards_between(scene, seen - begun, now - begun):
+            present(state_dir, sight.reader, "card", sight.card_of(person))
         seen = now
 
 

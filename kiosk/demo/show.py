@@ -23,33 +23,39 @@ _COLUMNS = (
     ("door", 18),
     ("ms", 4),
 )
+_PORTAL = 6
 _MARK = {"met": "[green]as expected[/green]", "failed": "[red]not as expected[/red]", "missed": "[yellow]eye was down[/yellow]"}
 
 
 class Show:
-    """Writes to `console`; quiet where the run prints JSON."""
+    """Writes to `console`; quiet where the run prints JSON. `several`: portals, whose names are told."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, several: bool = False) -> None:
         self._console = console
+        self._several = several
 
     def say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def head(self) -> None:
-        self._console.print(_row(name for name, _ in _COLUMNS), style="bold", highlight=False, soft_wrap=True)
+        self._line("portal", _row(name for name, _ in _COLUMNS), "bold")
 
     def event(self, event: Mapping[str, Any]) -> None:
         match event["event"]:
             case "presentation":
                 granted = event["outcome"] == "granted"
                 style = "green" if granted else "red"
-                self._console.print(_row(_cells(event)), style=style, highlight=False, soft_wrap=True)
+                self._line(event["portal"], _row(_cells(event)), style)
             case "eye_lost":
                 self.say(f"[yellow]eye lost:[/yellow] {slugs.to_operator(event['slug'])}; the door stays shut")
             case "eye_started":
                 self.say("[dim]eye watching[/dim]")
             case "error" | "alarm":
                 self.say(f"[red]{event['event']}:[/red] {event['slug']}")
+
+    def _line(self, portal: str, row: str, style: str) -> None:
+        named = f"{portal:{_PORTAL}} {row}" if self._several else row
+        self._console.print(named, style=style, highlight=False, soft_wrap=True)
 
     def summary(self, result: Mapping[str, Any], judgements: Iterable[Judgement]) -> None:
         rows = list(judgements)

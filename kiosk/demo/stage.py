@@ -64,6 +64,8 @@ class Stage:
         self._portal = equipped(portal)
         self._keep = keep
         self._more = more
+        self._site = SiteSettings(name="demo")
+        self._group = GROUP
         self._stack = AsyncExitStack()
         self._enrolling = AsyncExitStack()
         self._at_home: tuple[Gallery, PhotoEye] | None = None
@@ -79,7 +81,7 @@ class Stage:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._enrolling.aclose)
             self.folder = self._keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kiosk-demo-")))
-            self._site = SiteSettings(name="demo", state_dir=self.folder / "state")
+            self._site = self._site.model_copy(update={"state_dir": self.folder / "state"})
             self._site.state_dir.mkdir(parents=True, exist_ok=True)
             if set(self._portal.engines) != {DEVICE}:
                 for name in ("secret-id", "secret-key"):
@@ -122,7 +124,7 @@ class Stage:
                 await enrolling.in_older_cloud(section, person, photo)
         self._people.append(person)
         if self._at_home is not None:
-            await enrolling.on_device(*self._at_home, GROUP, person, photo)
+            await enrolling.on_device(*self._at_home, self._group, person, photo)
 
     async def start_daemon(self, *, rewrite: bool = True) -> None:
         """Writes the configuration, unless told not to, and returns when the daemon said READY=1.
@@ -131,12 +133,12 @@ class Stage:
         """
         await self._enrolling.aclose()
         if rewrite:
-            self.config.write_text(self._toml(), encoding="utf-8")
+            self._configure()
         with contextlib.closing(_notify_socket(self.folder / "notify")) as told:
             begun = time.monotonic()
             log = self._stack.enter_context((self.folder / "daemon.log").open("wb"))
             self.daemon = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "kiosk", "run", "--config", str(self.config)),
+                *(sys.executable, "-m", "kiosk", "run", "--config", str(self.config), *self._overrides()),
                 env=_clean_environment() | {"NOTIFY_SOCKET": str(self.folder / "notify")},
                 stdout=log,
                 stderr=log,
@@ -245,6 +247,13 @@ class Stage:
                         return
         finally:
             gone.cancel()
+
+    def _configure(self) -> None:
+        self.config.write_text(self._toml(), encoding="utf-8")
+
+    def _overrides(self) -> tuple[str, ...]:
+        """What the daemon is told besides, on its command line."""
+        return ()
 
     def _toml(self) -> str:
         sections = {
