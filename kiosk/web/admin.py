@@ -122,6 +122,16 @@ class Admin:
         self._token = read_token(state_dir)
         self.page_token = secrets.token_urlsafe(32)
 
+    def reload_route(self, reload: Callable[[], Awaitable[Mapping[str, object]]]) -> Route:
+        """`POST /admin/rules/reload`; what `reload` tells has an `error` where the rules were refused."""
+
+        async def reloaded(request: Request) -> Response:
+            await self._journal("admin_reload", "", {"by": _by(request)})
+            done = await reload()
+            return told(409 if "error" in done else 200, done)
+
+        return Route("/admin/rules/reload", self.guarded(reloaded), methods=["POST"])
+
     @property
     def routes(self) -> list[Route]:
         """Further ones are made with `guarded`."""
