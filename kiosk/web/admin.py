@@ -188,7 +188,8 @@ class Admin:
         msgspec.convert(command, Command)
         refused = self._nonces.take(order)
         by = _by(request)
-        row = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by, "refused": refused or ""}
+        row: dict[str, object] = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by}
+        row |= {"refused": refused} if refused else {}
         await self._journal("admin_command", portal, row)
         if refused is not None:
             return refusal(409, refused)
