@@ -8,7 +8,6 @@ import msgspec
 
 from kiosk.journal import log
 
-
 _TOO_LONG = frozenset({"policy", "facts"})
 """The rules' hash is the same on almost every row; what the rules were told, `kiosk rules explain` shows in words."""
 
