@@ -35,6 +35,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         Gauge("kiosk_build_info", "The running version; always 1.", ["version"], registry=registry).labels(version).set(1)
         self._dropped = Counter("kiosk_observer_events_dropped_total", "Events a slow observer lost.", registry=registry)
+        self._clock = Gauge("kiosk_clock_trusted", "1 while the time of day is believed.", registry=registry)
         self._errors = Counter("kiosk_errors_total", "Errors by slug.", ["slug"], registry=registry)
         self._of_the_door(registry)
         self._of_the_eye(registry)
@@ -194,6 +195,9 @@ class Metrics:
 
     def eye_lost(self, camera: str, reason: str) -> None:
         self._eye_deaths.labels(camera, reason).inc()
+
+    def clock(self, *, trusted: bool) -> None:
+        self._clock.set(trusted)
 
     def camera_sound(self, camera: str, *, sound: bool) -> None:
         self._sound.labels(camera).set(sound)

@@ -15,6 +15,7 @@ from joserfc.jwk import OKPKey
 
 from kiosk.access import code, pin
 from kiosk.access.code import Token
+from kiosk.access.people import People
 from kiosk.capture.script import Act, Scene
 from kiosk.domain import Credential
 from kiosk.errors import ConfigurationError, JournalError
@@ -81,7 +82,7 @@ async def stage(folder: Path, **portal: object) -> AsyncIterator[Stage]:
     journal = await Journal.open(folder / "journal.sqlite")
     tally = Tally(settings, Metrics("test"), Heartbeat())
     made = Stage(folder, journal, tally)
-    register = Register.open(settings, lambda: made.wall)
+    register = Register.open(settings, lambda: made.wall, lambda: People(settings.people))
     made.credentials = credentials = Credentials(
         "door", register, tally, made.record, made.presented.put_nowait, lambda: made.awaited
     )

@@ -150,6 +150,12 @@ class Portal:
         shown = self._pattern == "denied" or core.inputs.doorway.timed
         return bool(waits or wants or shown or core.bolt.state == "pulse")
 
+    @property
+    def awaited(self) -> str:
+        """Whose PIN is waited for; empty where nobody's."""
+        waits = reversed(self._core.admission.factors.unfinished)
+        return next((wait.grant.person for wait in waits if "pin" in wait.missing), "")
+
     def facts(self) -> PortalFacts:
         occupancy = self._core.admission.areas.occupancy(self._settings.area_to)
         return PortalFacts(self.name, self.state, self.mode, occupancy, self._settings.outside)

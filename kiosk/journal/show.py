@@ -8,6 +8,9 @@ import msgspec
 
 from kiosk.journal import log
 
+_TOO_LONG = frozenset({"policy", "facts"})
+"""The rules' hash is the same on almost every row; what the rules were told, `kiosk rules explain` shows in words."""
+
 
 def tail(path: Path, count: int, *, as_json: bool) -> str:
     """One row a line, as text or as a JSON object."""
@@ -22,8 +25,7 @@ def _line(row: log.Row) -> str:
         body = msgspec.json.decode(row.body, type=dict[str, object])
     except msgspec.MsgspecError:
         body = {"unreadable": row.body}
-    # The rules' hash is the same on almost every row, and long.
-    what = ", ".join(f"{key} {value}" for key, value in body.items() if key != "policy")
+    what = ", ".join(f"{key} {value}" for key, value in body.items() if key not in _TOO_LONG)
     who = "" if row.presentation is None else f"#{row.presentation}"
     return f"{row.seq:>6}  {row.wall[:23]}  {row.kind:<14}  {row.portal:<8}  {who:<5}  {what}".rstrip()
 

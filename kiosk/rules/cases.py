@@ -12,6 +12,7 @@ from kiosk.access.calendar import Calendar
 from kiosk.access.condition import family
 from kiosk.access.explain import Asked, explain
 from kiosk.access.facts import KINDS, LocalTime, Variables, time_variables
+from kiosk.access.people import People
 from kiosk.access.policy import SAMPLES, Policy
 from kiosk.clock import zone
 from kiosk.domain import Match
@@ -96,14 +97,8 @@ def _time(test: RuleTestSettings, settings: Settings, calendar: Calendar) -> Loc
 
 
 def _know(person: str, settings: Settings, facts: dict[str, dict[str, Any]]) -> None:
-    known = settings.people.get(person)
-    if known is None:
-        return
-    today = facts["time"]["date"]
-    # Dates of this form sort as text.
-    begun = known.valid_from is None or known.valid_from.isoformat() <= today
-    over = known.valid_until is not None and known.valid_until.isoformat() < today
-    facts["subject"] |= {"groups": list(known.groups), "tags": list(known.tags), "valid": begun and not over}
+    known = People(settings.people).subject(person, (), facts["time"]["date"])
+    facts["subject"] |= {"groups": list(known.groups), "tags": list(known.tags), "valid": known.valid}
 
 
 def _fitting(name: str, value: object) -> object:

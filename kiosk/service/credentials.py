@@ -44,21 +44,21 @@ Record = Callable[[str, int | None, Mapping[str, object]], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Register:
-    """What all portals of a box share."""
+    """What all portals of a box share. `people`: those of now, since they are reloaded with the rules."""
 
     settings: Settings
-    people: People
+    people: Callable[[], People]
     spent: Spent
     key: OKPKey | None
     wall: Wall
     pin_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
-    def open(cls, settings: Settings, wall: Wall) -> Register:
+    def open(cls, settings: Settings, wall: Wall, people: Callable[[], People]) -> Register:
         """Raises ConfigurationError, and HardwareError `spent_unreadable`. Without a key's file signed codes are refused."""
         state_dir = settings.site.state_dir
         key = read_key(settings.credentials.code_key_file, state_dir)
-        return cls(settings, People(settings.people), Spent(state_dir / "spent-codes.json"), key, wall)
+        return cls(settings, people, Spent(state_dir / "spent-codes.json"), key, wall)
 
 
 def read_key(file: Path, state_dir: Path) -> OKPKey | None:
@@ -204,9 +204,9 @@ class Credentials:
             case "qr" if code.is_signed(value.text):
                 return await self._check_code(value.text)
             case "qr":
-                person = self._register.people.by_code(value.text)
+                person = self._register.people().by_code(value.text)
             case _:
-                person = self._register.people.by_card(value.text)
+                person = self._register.people().by_card(value.text)
         return _Found("credential_known", person) if person else _Found("credential_unknown")
 
     async def _check_pin(self, value: _Value) -> _Found:
@@ -217,7 +217,7 @@ class Credentials:
             return _Found("pin_unexpected")
         if not self._guesses.may(value.at):
             return _Found("pin_locked_out")
-        hashes = self._register.people.pin_hashes(person)
+        hashes = self._register.people().pin_hashes(person)
         async with self._register.pin_turn:  # one at a time: each takes memory and time
             answer = await asyncio.to_thread(pin.answer, value.text[: pin.LONGEST + 1], hashes)
         if answer == "wrong":

@@ -107,6 +107,10 @@ class Door:
     def mode(self) -> Mode:
         return self._portal.mode
 
+    def awaited(self) -> str:
+        """Whose PIN is waited for; empty where nobody's."""
+        return self._portal.awaited
+
     def facts(self) -> PortalFacts:
         """What rules may ask about the portal."""
         return self._portal.facts()

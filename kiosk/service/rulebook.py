@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,8 @@ import structlog
 
 from kiosk.access import soundness
 from kiosk.access.calendar import Calendar
+from kiosk.access.facts import LocalTime, Subject
+from kiosk.access.people import People
 from kiosk.access.policy import Policy
 from kiosk.clock import zone
 from kiosk.configuration import Source, places
@@ -30,12 +33,14 @@ class Edition:
     settings: Settings
     policy: Policy
     calendar: Calendar
+    people: People
 
     @classmethod
     def of(cls, settings: Settings, source: Source | None = None) -> Edition:
-        """Raises ConfigurationError `rule_invalid`, `calendar_invalid`."""
+        """Raises ConfigurationError `rule_invalid`, `calendar_invalid`, `configuration_invalid` for what two people share."""
         calendar = Calendar(settings.schedules, settings.holidays, zone(settings.site.timezone))
-        return cls(settings, soundness.load(settings, places(source.file if source else None, settings)), calendar)
+        policy = soundness.load(settings, places(source.file if source else None, settings))
+        return cls(settings, policy, calendar, People(settings.people))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,14 @@ class Rulebook:
     @property
     def policy(self) -> Policy:
         return self.edition.policy
+
+    def at(self, moment: float, *, trusted: bool) -> LocalTime:
+        """What the calendar of now says of a moment in Unix seconds."""
+        return self.edition.calendar.at(moment, trusted=trusted)
+
+    def subject(self, person: str, groups: Iterable[str], today: str | None) -> Subject:
+        """See People.subject."""
+        return self.edition.people.subject(person, groups, today)
 
     def ask(self) -> None:
         """Reload soon; for signal handlers. Asked again meanwhile, it is done once more."""

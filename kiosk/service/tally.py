@@ -139,6 +139,15 @@ class Tally:
         self.metrics.camera_unsound(camera, slug)
         self.alarm(camera, slug)
 
+    def clock(self, *, trusted: bool, jumped: bool) -> None:
+        """Whether the time of day is believed has changed; `jumped`: because somebody set it."""
+        self.metrics.clock(trusted=trusted)
+        self.publish("clock", trusted=trusted, jumped=jumped)
+        if trusted:
+            _log.info("clock_trusted")
+        else:
+            _log.warning("time_untrusted", jumped=jumped)
+
     def camera_sound(self, camera: str) -> None:
         self.metrics.camera_sound(camera, sound=True)
         self.publish("camera_sound", camera=camera)

@@ -122,6 +122,16 @@ class Admin:
         self._token = read_token(state_dir)
         self.page_token = secrets.token_urlsafe(32)
 
+    def reload_route(self, reload: Callable[[], Awaitable[Mapping[str, object]]]) -> Route:
+        """`POST /admin/rules/reload`; what `reload` tells has an `error` where the rules were refused."""
+
+        async def reloaded(request: Request) -> Response:
+            await self._journal("admin_reload", "", {"by": _by(request)})
+            done = await reload()
+            return told(409 if "error" in done else 200, done)
+
+        return Route("/admin/rules/reload", self.guarded(reloaded), methods=["POST"])
+
     @property
     def routes(self) -> list[Route]:
         """Further ones are made with `guarded`."""
@@ -178,7 +188,8 @@ class Admin:
         msgspec.convert(command, Command)
         refused = self._nonces.take(order)
         by = _by(request)
-        row = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by, "refused": refused or ""}
+        row: dict[str, object] = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by}
+        row |= {"refused": refused} if refused else {}
         await self._journal("admin_command", portal, row)
         if refused is not None:
             return refusal(409, refused)

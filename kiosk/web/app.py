@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib import resources
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from kiosk.web.admin import Admin
 from kiosk.web.feed import Feed
@@ -44,17 +44,23 @@ class Board(Protocol):
         """The exposition and its content type."""
 
 
-def create_app(board: Board, *, page: bool, events: bool, admin: Admin | None = None) -> Starlette:
-    """With `page`, `events` or `admin` only requests addressed to a loopback name are answered (no DNS rebinding)."""
-    routes = [Route("/health", _Health(board).get), Route("/metrics", _Metrics(board).get)]
+def create_app(
+    board: Board, *, page: bool, events: bool, admin: Admin | None = None, more: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """With anything but `/health` and `/metrics` only requests addressed to a loopback name are answered (no DNS rebinding).
+
+    `more`: further routes, which are looked at before the admin's.
+    """
+    routes: list[BaseRoute] = [Route("/health", _Health(board).get), Route("/metrics", _Metrics(board).get)]
     middleware = []
     if page:
         routes += _Page(board, admin.page_token if admin else "").routes
     if page or events:
         routes.append(Route("/events", _Events(board).get))
+    routes += more
     if admin:
         routes += admin.routes
-    if page or events or admin:
+    if page or events or admin or more:
         middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])]
     return Starlette(routes=routes, middleware=middleware)
 
