@@ -50,12 +50,14 @@ class SceneCamera:
         self._pacer.close()
 
     def _elapsed(self, index: int, due: float) -> float | None:
-        """Seconds since the scene began; None where it has not yet."""
+        """Seconds since the scene began; None where nobody plays."""
         if self._curtain is None:
             return index / self.fps
         if self._begun is None:
             self._begun = _rising(self._curtain)
-        return None if self._begun is None or due < self._begun else due - self._begun
+        if self._begun is None or not self._begun <= due < self._begun + self._scene.seconds:
+            return None
+        return due - self._begun
 
 
 class Stage:

@@ -109,10 +109,7 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
 
     def during(self, schedules: Collection[str]) -> Scene:
         """What to expect of it while these schedules are open, and no others."""
-        acts = (
-            act if not act.while_open or act.while_open in schedules else msgspec.structs.replace(act, expect=_NO_RULE)
-            for act in self.acts
-        )
+        acts = (act if not act.while_open or act.while_open in schedules else _at_another_time(act) for act in self.acts)
         return msgspec.structs.replace(self, acts=tuple(acts))
 
     def next_act(self, t: float) -> Act:
@@ -121,11 +118,15 @@ class Scene(Struct, frozen=True, forbid_unknown_fields=True):
         return next((act for act in self.acts if act.at >= now), self.acts[0])
 
 
+def _at_another_time(act: Act) -> Act:
+    return msgspec.structs.replace(act, name=f"{act.name}, {act.while_open} being closed", expect=_NO_RULE)
+
+
 def parted(url: str) -> tuple[str, Path | None]:
     """Of `NAME` or `FILE.toml`, perhaps with `?curtain=FILE`: what to `load`, and the file in which its beginning will stand.
 
-    Without a curtain a scene begins when its camera is opened. With one the hall is empty until the file holds a time of the
-    monotonic clock, in seconds: so several cameras play together.
+    Without a curtain a scene begins when its camera is opened, and repeats. With one it is played once, from a time of the
+    monotonic clock in seconds, as soon as the file holds it: so several cameras play together. Else the hall is empty.
     """
     name, _, curtain = url.partition("?curtain=")
     return name, Path(curtain) if curtain else None

@@ -82,11 +82,12 @@ async def play(
         carpenter = Carpenter(stage.state_dir, portals)
         watcher = Watcher((show.event, carpenter.hear))
         async with _at_work(carpenter.work(), *_cards(seen, stage, watcher)):
-            lasts = max((scene.seconds for scene in scenes), default=0.0) + _LEAVING
-            if isinstance(stage, Example) and scenes:
+            lasts = max(scene.seconds for scene in scenes) + _LEAVING if scenes else None
+            if isinstance(stage, Example) and lasts is not None:
                 watcher.curtain = stage.raise_curtain()
                 lasts += watcher.curtain - time.monotonic()
-            await watcher.watch(stage, seconds or (lasts if scenes else None))
+                seconds = min(seconds or lasts, lasts)
+            await watcher.watch(stage, seconds or lasts)
         health = await stage.health()
         code = await stage.stop_daemon()
         result, judgements = _result(stage, seen, watcher, health)
