@@ -279,6 +279,53 @@ class TestSceneCamera:
             open_source("front", settings, time.monotonic() - 4.01).read()
 
 
+class TestCurtain:
+    """Scenes that begin when they are told to, and are played once."""
+
+    def test_the_hall_is_empty_before_and_after(self, one_act: Path, tmp_path: Path) -> None:
+        curtain = tmp_path / "curtain"
+        settings = CameraSettings(url=f"scene:{one_act}?curtain={curtain}", width=320, height=180, fps=30)
+        source = open_source("front", settings)
+        empty = source.read().image
+        curtain.write_text(repr(time.monotonic() - 2.2))
+        somebody = source.read().image
+        source.close()
+        curtain.write_text(repr(time.monotonic() - 5.0))
+        late = open_source("front", settings)
+        after = late.read().image
+        late.close()
+        assert difference(empty, somebody) > 5
+        assert difference(empty, after) < 1.5
+
+    def test_several_show_the_same_moment(self, one_act: Path, tmp_path: Path) -> None:
+        curtain = tmp_path / "curtain"
+        curtain.write_text(repr(time.monotonic() - 2.0))
+        settings = CameraSettings(url=f"scene:{one_act}?curtain={curtain}", width=320, height=180)
+        begun = float(curtain.read_text())
+        for name in ("one", "other"):
+            source = open_source(name, settings)
+            frame = source.read()
+            source.close()
+            expected = Stage(script.load(str(one_act)), 320, 180).render(frame.captured_at - begun, frame.sequence)
+            assert np.array_equal(frame.image, expected)
+
+    def test_what_holds_no_time_is_refused(self, one_act: Path, tmp_path: Path) -> None:
+        (tmp_path / "curtain").write_text("soon")
+        source = open_source("front", CameraSettings(url=f"scene:{one_act}?curtain={tmp_path}/curtain", width=320, height=180))
+        with pytest.raises(CameraError, match="source_invalid: .*holds no time"):
+            source.read()
+        source.close()
+
+
+def test_what_depends_on_the_hour_is_expected_of_the_hour(one_act: Path) -> None:
+    one_act.write_text(ONE_ACT + 'while_open = "office"\n', encoding="utf-8")
+    scene = script.load(str(one_act))
+    assert scene.during(["office", "night"]) == scene
+    (closed,) = scene.during(["night"]).acts
+    assert (closed.granted, closed.refused) == ((), ("no_rule_matched",))
+    assert DEMO.during([]) == DEMO
+
+
 class TestMasks:
     @pytest.mark.parametrize("person", sorted(script.mask_places()))
     def test_a_mask_covers_mouth_and_chin_and_leaves_eyes_and_hair(self, person: str) -> None:
