@@ -312,7 +312,7 @@ class TestCurtain:
     def test_what_holds_no_time_is_refused(self, one_act: Path, tmp_path: Path) -> None:
         (tmp_path / "curtain").write_text("soon")
         source = open_source("front", CameraSettings(url=f"scene:{one_act}?curtain={tmp_path}/curtain", width=320, height=180))
-        with pytest.raises(CameraError, match="source_invalid: .*holds no time"):
+        with pytest.raises(CameraError, match=r"source_invalid: .*holds no time"):
             source.read()
         source.close()
 
