@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -126,6 +127,10 @@ def test_the_daemon_never_loads_native_vision(module: str) -> None:
     code = f"import sys, kiosk.service, kiosk.cli; print({module!r} in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_no_slug_stands_in_two_parts_of_the_table() -> None:
+    assert Counter(slug for part in slugs.PARTS for slug in part) == Counter(dict.fromkeys(slugs.TABLE, 1))
 
 
 def test_every_slug_has_its_sentences() -> None:
