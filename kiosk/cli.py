@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -162,70 +165,32 @@ def sandbox(
     asyncio.run(command.run_sandbox(read, options))
 
 
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def cloud(context: typer.Context) -> None:
-    """Ask the vendor's interfaces from the shell, and find out why they do not answer."""
-    from kiosk.cloud.app import cloud as commands  # noqa: PLC0415 (only this command needs them all)
+def _room(name: str, commands: str, words: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Adds commands that are only loaded when they are called; `environment` is set before, where it is not set yet."""
 
-    sys.exit(commands(args=context.args, prog_name="kiosk cloud", standalone_mode=False))
+    def enter(context: typer.Context) -> None:
+        for variable, value in environment.items():
+            os.environ.setdefault(variable, value)
+        sys.exit(resolve_name(commands)(args=context.args, prog_name=f"kiosk {name}", standalone_mode=False))
+
+    whole = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(name, help=words, add_help_option=False, context_settings=whole)(enter)
 
 
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def gallery(context: typer.Context) -> None:
-    """Enrol the people of this box, and look after them."""
+_room("cloud", "kiosk.cloud.app:cloud", "Ask the vendor's interfaces from the shell, and find out why they do not answer.")
+_room(
+    "gallery",
+    "kiosk.enrolment.app:app",
+    "Enrol the people of this box, and look after them.",
     # numpy reads it when it loads. A search waits for memory, not for cores: threads would mostly wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from kiosk.enrolment.app import app as commands  # noqa: PLC0415 (only this command needs them all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk gallery", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def rules(context: typer.Context) -> None:
-    """Check and test the rules, explain what they decided, and replay the past with others."""
-    from kiosk.rules.app import app as commands  # noqa: PLC0415 (only this command needs them all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk rules", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def camera(context: typer.Context) -> None:
-    """Find out which cameras there are, and what one of them gives."""
-    from kiosk.camera.app import app as commands  # noqa: PLC0415 (only this command needs them all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk camera", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def look(context: typer.Context) -> None:
-    """Say everything about the faces of a photo or before a camera."""
-    from kiosk.look.app import app as commands  # noqa: PLC0415 (only this command needs it all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk look", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def quality(context: typer.Context) -> None:
-    """Grade a folder of photos before they are enrolled."""
-    from kiosk.look.quality import app as commands  # noqa: PLC0415 (only this command needs it all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk quality", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def gpio(context: typer.Context) -> None:
-    """Find out which lines there are, and make the outputs safe."""
-    from kiosk.gpio.app import app as commands  # noqa: PLC0415 (only this command needs them all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk gpio", standalone_mode=False))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def credentials(context: typer.Context) -> None:
-    """Make keys and signed codes for people to show, and hashes of their PINs."""
-    from kiosk.credentials.app import app as commands  # noqa: PLC0415 (only this command needs them all)
-
-    sys.exit(commands(args=context.args, prog_name="kiosk credentials", standalone_mode=False))
+    {"OPENBLAS_NUM_THREADS": "1"},
+)
+_room("rules", "kiosk.rules.app:app", "Check and test the rules, explain what they decided, and replay the past with others.")
+_room("camera", "kiosk.camera.app:app", "Find out which cameras there are, and what one of them gives.")
+_room("look", "kiosk.look.app:app", "Say everything about the faces of a photo or before a camera.")
+_room("quality", "kiosk.look.quality:app", "Grade a folder of photos before they are enrolled.")
+_room("gpio", "kiosk.gpio.app:app", "Find out which lines there are, and make the outputs safe.")
+_room("credentials", "kiosk.credentials.app:app", "Make keys and signed codes for people to show, and hashes of their PINs.")
 
 
 @app.command()

@@ -43,7 +43,10 @@ install_program() {
 install_settings() {
     install -d -m 0755 "$etc"
     install -d -m 0700 "$etc/credentials"
-    [ -e "$etc/kiosk.toml" ] || install -m 0640 "$root/config/kiosk.toml" "$etc/kiosk.toml"
+    if [ ! -e "$etc/kiosk.toml" ]; then
+        sed 's|^models_dir = .*|models_dir = "/var/cache/kiosk/models"|' "$root/config/kiosk.toml" >"$etc/kiosk.toml"
+        chmod 0640 "$etc/kiosk.toml"
+    fi
     # Empty, not absent: then kiosk itself can say which secret is missing.
     for secret in tencent-secret-id tencent-secret-key; do
         [ -e "$etc/credentials/$secret" ] || install -m 0600 /dev/null "$etc/credentials/$secret"
@@ -59,6 +62,11 @@ END
 
 [ -n "$dest" ] || make_user
 install_program
+install -d "$dest/usr/local/bin"
+ln -sfn /opt/kiosk/bin/kiosk "$dest/usr/local/bin/kiosk"
+# People are enrolled before the first start.
+install -d -m 0700 "$dest/var/lib/kiosk"
+[ -n "$dest" ] || chown kiosk:kiosk /var/lib/kiosk
 say "model weights in $models"
 install -d -m 0755 "$models"
 KIOSK_SITE__MODELS_DIR=$models "$opt/bin/kiosk" models fetch
@@ -75,7 +83,8 @@ fi
 say "installed; nothing was started. Next:"
 cat <<END
   1. write the SecretId and the SecretKey into $etc/credentials/ (see README there)
-  2. edit $etc/kiosk.toml, then check it: $opt/bin/kiosk check --config $etc/kiosk.toml
+  2. edit $etc/kiosk.toml, then check it:
+     sudo env CREDENTIALS_DIRECTORY=$etc/credentials kiosk check --config $etc/kiosk.toml
   3. systemctl enable --now kiosk      (after an update: systemctl restart kiosk)
   4. journalctl --unit kiosk --follow
 END

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,12 @@ def kiosk(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_version() -> None:
     assert kiosk("version").stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("room", ["cloud", "gallery", "rules", "camera", "look", "quality", "gpio", "credentials"])
+def test_a_room_is_entered(room: str) -> None:
+    done = kiosk(room, "--help")
+    assert (done.returncode, f"Usage: kiosk {room}" in done.stdout) == (0, True)
 
 
 def test_the_reference_is_printed() -> None:
@@ -128,11 +135,16 @@ def test_the_daemon_never_loads_native_vision(module: str) -> None:
     assert done.stdout == "False\n"
 
 
+def test_no_slug_stands_in_two_parts_of_the_table() -> None:
+    assert Counter(slug for part in slugs.PARTS for slug in part) == Counter(dict.fromkeys(slugs.TABLE, 1))
+
+
 def test_every_slug_has_its_sentences() -> None:
     for slug, entry in slugs.TABLE.items():
         assert all(entry.operator), slug
         assert bool(entry.person[0]) == bool(entry.person[1]), slug
-        if entry.kind in {"guidance", "refusal", "portal"}:
-            assert all(entry.person), slug
+    shown = {"guidance", "refusal", "portal"}
+    silent = {slug for slug, entry in slugs.TABLE.items() if entry.kind in shown and not any(entry.person)}
+    assert silent == {"command_done", "command_too_late", "door_forced", "duress", "input_lost"}
     assert slugs.to_person("blurred", "zh") == "请保持不动"
     assert slugs.to_operator("blurred") == "face less sharp than min_sharpness"

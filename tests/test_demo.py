@@ -28,7 +28,7 @@ from kiosk.settings import PortalSettings
 pytestmark = pytest.mark.slow
 
 KEYS = {"presentations", "grants", "denials", "by_reason", "cloud_calls", "face_to_relay_ms", "frames", "eye_restarts"}
-KEYS |= {"calls_per_admission", "relay_pulses", "journal_rows", "errors"}
+KEYS |= {"calls", "calls_by_admission", "calls_per_admission", "relay_pulses", "journal_rows", "errors"}
 
 
 @contextmanager

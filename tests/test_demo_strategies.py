@@ -83,7 +83,7 @@ def play(folder: Path, scene: str, seconds: float, *options: str) -> dict[str, A
     assert result["acts"], "no act was seen from beginning to end"
     assert {act["outcome"] for act in result["acts"]} == {"met"}
     assert (result["wrong_grants"], result["errors"]) == (0, 0)
-    assert result["calls_per_admission"] == {
+    assert result["calls_by_admission"] == {
         name: pytest.approx(count / result["grants"], abs=0.01) for name, count in result["calls"].items()
     }
     return result

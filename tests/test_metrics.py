@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kiosk.metrics import GATES, Metrics
 from kiosk.slugs import ADVICE
 
-UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_open", "_state", "_mode", "_energised", "_fds", "_sound")
+UNITS = ("_seconds", "_bytes", "_total", "_info", "_up", "_open", "_state", "_mode", "_energised", "_fds", "_sound", "_trusted")
 
 
 def filled() -> Metrics:

@@ -520,7 +520,7 @@ def test_a_rule_that_cannot_work_is_a_mistake(rules: list[RuleSettings], line: s
 @pytest.mark.parametrize(
     ("each", "portal", "line"),
     [
-        (rule("true", name="b"), {"outside": True}, "rule 'b': grants without liveness at portal 'door'"),
+        (rule("true", name="b"), {"outside": True, "liveness": "off"}, "rule 'b': grants without liveness at portal 'door'"),
         (rule("time.minute > 9", name="b"), {"untrusted_clock": "allow"}, "rule 'b': asks for time.minute; while the"),
         (rule("subject.person == 'alise'", name="b"), {},
          "rule 'b': 'subject.person == 'alise'': this file knows no 'alise'; did you mean 'alice'?"),

@@ -42,7 +42,7 @@ def runnable(tmp_path: Path) -> Path:
     copy = tmp_path / UNIT.name
     true = shutil.which("true")
     text, replaced = re.subn(r"(?m)^(Exec\w+=-?)\S+", rf"\1{true}", UNIT.read_text(encoding="utf-8"))
-    assert replaced == 2
+    assert replaced == 3
     copy.write_text(text, encoding="utf-8")
     return copy
 

@@ -178,7 +178,7 @@ async def _watch(settings: Settings, number: int, url: str, seconds: float) -> W
 
 
 async def _listen(eye: EyeProcess, url: str, seconds: float, settings: Settings) -> Watched:
-    started = await _next(eye, settings.eye.start_within)
+    started = await eye.answer(settings.eye.start_within)
     if not isinstance(started, messages.Started):
         raise CameraError("eye_contract", f"{type(started).__name__} before Started")
     begun, cpu = time.monotonic(), cpu_seconds(eye.pid)
@@ -187,7 +187,7 @@ async def _listen(eye: EyeProcess, url: str, seconds: float, settings: Settings)
     last: messages.Examined | None = None
     shots = 0
     while time.monotonic() < begun + seconds:
-        match await _next(eye, settings.eye.wedged_after):
+        match await eye.answer(settings.eye.wedged_after):
             case Shot(probe=probe):
                 shots += 1
                 eye.send(messages.Outcome(probe.presentation, "refused"))
@@ -212,18 +212,6 @@ async def _listen(eye: EyeProcess, url: str, seconds: float, settings: Settings)
         start=started.start_seconds,
         looks=looks,
     )
-
-
-async def _next(eye: EyeProcess, within: float) -> messages.FromEye:
-    try:
-        message = await eye.receive(within)
-    except TimeoutError as error:
-        raise CameraError("eye_wedged", f"silent for {within:g} s") from error
-    if message is None:
-        raise CameraError("eye_lost", eye.last_words)
-    if isinstance(message, messages.Fault):
-        raise CameraError(message.slug, message.detail)
-    return message
 
 
 def _print(report: Report, run: Watched) -> None:

@@ -76,6 +76,21 @@ class EyeProcess:
         async with asyncio.timeout(timeout):
             return await self._channel.receive()
 
+    async def answer(self, within: float) -> messages.FromEye:
+        """The next message, where there has to be one.
+
+        Raises CameraError: `eye_wedged` after `within` seconds of silence, `eye_lost`, or what the eye says is wrong.
+        """
+        try:
+            message = await self.receive(within)
+        except TimeoutError as error:
+            raise CameraError("eye_wedged", f"silent for {within:g} s") from error
+        if message is None:
+            raise CameraError("eye_lost", self.last_words)
+        if isinstance(message, messages.Fault):
+            raise CameraError(message.slug, message.detail)
+        return message
+
     async def end(self, grace: float = 0.0) -> int:
         """Asks it to stop, waits `grace` seconds, kills it; returns the exit code (negative: the signal)."""
         if grace and self._process.returncode is None:

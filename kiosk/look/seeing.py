@@ -133,7 +133,7 @@ async def watching(
     )
     eye = await EyeProcess.start(camera[0], orders)
     try:
-        started = await _next(eye, settings.eye.start_within)
+        started = await eye.answer(settings.eye.start_within)
         if not isinstance(started, messages.Started):
             raise CameraError("eye_contract", f"{type(started).__name__} before Started")
         yield _glances(eye, settings.eye.photo_within, time.monotonic() + (inf if seconds is None else seconds))
@@ -163,7 +163,7 @@ async def _awaited(work: Callable[[Path], Awaitable[_T]], file: Path) -> _T:
 
 async def _glances(eye: EyeProcess, within: float, until: float) -> AsyncIterator[messages.Glanced]:
     while time.monotonic() < until:
-        message = await _next(eye, within)
+        message = await eye.answer(within)
         if isinstance(message, messages.Glanced):
             yield message
 
@@ -172,18 +172,6 @@ async def _drain(eye: EyeProcess) -> None:
     with suppress(CameraError, TimeoutError):
         while await eye.receive(_STOP_WITHIN):
             pass
-
-
-async def _next(eye: EyeProcess, within: float) -> messages.FromEye:
-    try:
-        message = await eye.receive(within)
-    except TimeoutError as error:
-        raise CameraError("eye_wedged", f"silent for {within:g} s") from error
-    if message is None:
-        raise CameraError("eye_lost", eye.last_words)
-    if isinstance(message, messages.Fault):
-        raise CameraError(message.slug, message.detail)
-    return message
 
 
 def _meant(file: Path) -> str:

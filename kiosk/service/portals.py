@@ -62,16 +62,15 @@ class Portals:
             attendant = Attendant(
                 name, portal, strategy, lambda: self._rulebook.policy, door, self._tally, self._surroundings, vote
             )
-            self.attendants[portal.camera] = attendant
             credentials = Credentials(name, register, self._tally, door.record, attendant.presented, door.awaited)
-            self.credentials[name] = credentials
-            self._tally.heartbeat.register(f"portal {name}", 5.0)
             eye = self._eye(portal, attendant, credentials, embed=engines.needs_embeddings)
-            self.eyes[portal.camera] = eye
             attendant.watch(eye)
+            self._tally.heartbeat.register(f"portal {name}", 5.0)
+            self.doors[name], self.credentials[name] = door, credentials
+            self.attendants[portal.camera], self.eyes[portal.camera] = attendant, eye
 
     async def _open_door(self, name: str, portal: PortalSettings, journal: Journal, in_force: Iterable[Command]) -> Door:
-        door = self.doors[name] = Door(
+        door = Door(
             name,
             portal,
             self._settings.site.state_dir,
