@@ -87,7 +87,7 @@ class Books:
     locked_out_until: float = float("-inf")
     rows: dict[int, Row] = field(default_factory=dict)
     disk: tuple[float, bool] = (0.02, False)
-    commands: dict[int, tuple[float, str]] = field(default_factory=dict)
+    commands: dict[int, str] = field(default_factory=dict)
     obeyed: set[int] = field(default_factory=set)
     emergency: bool = False
     lockdown: bool = False
@@ -140,6 +140,12 @@ class Books:
     @property
     def counts(self) -> bool:
         return bool(self.settings.area_from or self.settings.area_to)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a grant waits for its row."""
+        waiting = [row for row in self.rows.values() if row.state == "waiting" and not row.moved]
+        return any(row.record.presentation in self.unanswered for row in waiting)
 
     @property
     def shut(self) -> bool:

@@ -110,6 +110,7 @@ class Ledger:
             assert books.causes[str(cause)]
             return
         assert self.others_shut(name), "the interlock"
+        assert not asked or not any(its.asking for other, its in self.books.items() if other != name), "the interlock"
         if row.record.kind == "exit":
             assert self.now <= (books.asked_out + EXIT if asked else row.at + PATIENCE + STEP)
             return

@@ -33,7 +33,8 @@ class World(Ledger):
         while self.now < end:
             dues = [at for books in self.books.values() for at, _ in books.coming]
             dues += [books.until for books in self.books.values() if books.energised]
-            self.now = min([end, self.now + STEP, *(due for due in dues if due > self.now)])
+            wanted = any(self.portals[name].timed or books.stays for name, books in self.books.items())
+            self.now = min([end, self.now + STEP if wanted else end, *(due for due in dues if due > self.now)])
             for name in SETTINGS:
                 self.come_round(name)
             for name in SETTINGS:
@@ -76,7 +77,7 @@ class World(Ledger):
 
     def order(self, name: str, command: door.Command) -> list[door.Action]:
         number = self.new()
-        self.books[name].commands[number] = self.now, command
+        self.books[name].commands[number] = command
         return self.feed(name, door.Commanded(self.now, command, "world", number))
 
     def schedule(self, name: str, is_open: bool | None) -> None:
@@ -143,6 +144,11 @@ class World(Ledger):
             books.flapped = self.now
             self.lets_go(books, self.now)
 
+    def release(self, books: Books) -> None:
+        books.owed = min(books.owed, self.now)
+        if books.energised:
+            self.lets_go(books, self.now)
+
     def lets_go(self, books: Books, at: float) -> None:
         if RELAY in books.energised:
             books.lets_through_until = at + PATIENCE
@@ -194,16 +200,11 @@ class World(Ledger):
                 self.check_hold(name, row, set(outputs or (RELAY,)))
                 self.move(name, row, set(outputs or (RELAY,)), float("inf"))
             case door.Release():
-                books.owed = min(books.owed, self.now)
-                if books.energised:
-                    self.lets_go(books, self.now)
+                self.release(books)
             case door.Prompt(final=True):
                 self.answer(books, event, action)
-            case door.Answer(number=number, slug=slug):
-                assert number in books.commands, "a command is answered once"
-                _, command = books.commands.pop(number)
-                if command == "hold_open" and number in books.obeyed and slug != "command_done":
-                    books.held = set()
+            case door.Answer():
+                self.answer_command(books, action)
             case door.Alarm(slug=slug):
                 books.told_of_open = books.told_of_open or slug in {"door_open_too_long", "door_forced"}
 
@@ -243,6 +244,13 @@ class World(Ledger):
         books.somebody_came = bool(books.scheduled)
         if RELAY in (given[0].grant.unlock or (RELAY,)) and not books.settings.contact and books.counts:
             assert self.passed(actions)
+
+    def answer_command(self, books: Books, answer: door.Answer) -> None:
+        assert answer.number in books.commands, "a command is answered once"
+        command = books.commands.pop(answer.number)
+        # Nobody is told that it failed and then finds the door open.
+        if command == "hold_open" and answer.number in books.obeyed and answer.slug != "command_done":
+            books.held = set()
 
     def answer(self, books: Books, event: door.Event, prompt: door.Prompt) -> None:
         if isinstance(event, door.Decided) and isinstance(event.decision, Deny):
