@@ -7,8 +7,10 @@ Rules that are listed several times, and rules that are short stories, lead to w
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations, product
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -21,16 +23,17 @@ from tests.life_stage import World
 
 PORTALS = st.sampled_from(sorted(SETTINGS))
 PEOPLE = ("ann", "bob", "cat")
-DISK = st.sampled_from([*((after, False) for after in (0.02, 0.02, 0.4, 1.0, 2.5, 6.0)), (0.02, True), (0.7, True)])
+DISKS = [*((after, False) for after in (0.02, 0.02, 0.4, 1.0, 2.5, 6.0)), (0.02, True), (0.7, True)]
 """Seconds until a row is on disk, and whether it fails."""
 
 RELAYS: st.SearchStrategy[Relay] = st.sampled_from(["good", "good", "slow", "slow", "deaf", "mute", "busy"])
 FACTORS: tuple[tuple[Factor, ...], ...] = ((), (), ("pin",), ("second_person",), ("pin", "second_person"))
-WANTS = st.sampled_from(["grant", "schedule", "unlock_once", "hold_open", "exit", "fire"])
-MEANWHILE = st.sampled_from(
-    [*("", "", "left", "other in view", "looks away", "late in view", "forced", "lost", "tampered", "lockdown", "fire", "twice"),
-     *("fire next door", "sister asks", "journal fails", "button", "wrong PIN")]
-)  # fmt: skip
+WANTS = ("grant", "schedule", "unlock_once", "hold_open", "exit", "fire")
+MEANWHILE = (
+    *("", "left", "other in view", "looks away", "late in view", "forced", "lost", "tampered", "lockdown", "fire", "twice"),
+    *("fire next door", "sister asks", "journal fails", "button", "wrong PIN"),
+)
+SHOWN = st.lists(st.tuples(st.sampled_from(["ann", "ann", "bob", ""]), st.sampled_from([0.1, 8.0])), max_size=3)
 
 
 class Life(RuleBasedStateMachine):
@@ -85,7 +88,7 @@ class Life(RuleBasedStateMachine):
     def show(self, name: str, kind: Any, person: str, duress: bool) -> None:
         self.world.show(name, Credential(kind, self.world.now, person, duress))
 
-    @rule(name=PORTALS, disk=DISK)
+    @rule(name=PORTALS, disk=st.sampled_from(DISKS))
     def journal_becomes(self, name: str, disk: tuple[float, bool]) -> None:
         self.world.books[name].disk = disk
 
@@ -144,7 +147,7 @@ class Life(RuleBasedStateMachine):
         person=st.sampled_from(PEOPLE),
         hold=st.sampled_from(["none", "none", "open", "toggle"]),
         calm=st.sampled_from([True, True, True, False]),
-        meanwhile=MEANWHILE,
+        meanwhile=st.sampled_from(MEANWHILE),
         through=st.booleans(),
         seconds=st.sampled_from([0.5, 3.0, 20.0]),
     )
@@ -202,7 +205,7 @@ class Life(RuleBasedStateMachine):
             self.give(name, presentation, "ann")
             self.world.pass_time(after)
 
-    @rule(names=st.permutations(sorted(SETTINGS)), what=WANTS)
+    @rule(names=st.permutations(sorted(SETTINGS)), what=st.sampled_from(WANTS))
     def want_while_the_sister_is_open(self, names: list[str], what: str) -> None:
         """The books say that nothing of it may be asked for, let alone happen; afterwards a schedule does."""
         name, sister, _ = names
@@ -226,7 +229,7 @@ class Life(RuleBasedStateMachine):
         if what == "schedule" and SETTINGS[name].open_during and not SETTINGS[name].first_person_in:
             assert RELAY in self.world.books[name].energised
 
-    @rule(name=PORTALS, disk=DISK, busy=st.sampled_from(["", "", "held", "lockdown"]))
+    @rule(name=PORTALS, disk=st.sampled_from(DISKS), busy=st.sampled_from(["", "", "held", "lockdown"]))
     def leave(self, name: str, disk: tuple[float, bool], busy: str) -> None:
         """The button opens within a second, whatever the journal does."""
         self.calm(name)
@@ -243,19 +246,26 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         name=PORTALS,
-        disk=DISK,
+        disk=st.sampled_from(DISKS),
         command=st.sampled_from(["hold_open", "unlock_once", "release"]),
-        after=st.sampled_from([0.0, 3.0]),
+        times=st.sampled_from([1, 1, 3]),
+        fire=st.sampled_from([False, False, True]),
     )
-    def command_and_close(self, name: str, disk: tuple[float, bool], command: door.Command, after: float) -> None:
+    def command_and_close(self, name: str, disk: tuple[float, bool], command: door.Command, times: int, fire: bool) -> None:
         self.calm(name)
         books = self.world.books[name]
         books.disk = disk
-        self.world.order(name, command)
+        for _ in range(times):
+            self.world.order(name, command)
+        if fire:
+            self.world.sense(name, "fire", False)
+            self.world.pass_time(1.0)
+            assert RELAY in books.energised
+            self.world.sense(name, "fire", True)
         self.world.pass_time(min(disk[0], 1.0) + 0.05)
         quick = disk[0] <= 1.0 and not disk[1]
-        assert (RELAY in books.energised) == (quick or command == "release")
-        self.world.pass_time(after)
+        assert (RELAY in books.energised) == (quick or command == "release") or fire
+        self.world.pass_time(2.0 if fire else 0.0)
         self.world.order(name, "end_release")
         self.world.order(name, "close")
         assert not books.energised
@@ -358,7 +368,56 @@ class Life(RuleBasedStateMachine):
                 self.world.order(name, command)
 
 
+def alone() -> Life:
+    life = Life()
+    life.begin(set(SETTINGS))
+    return life
+
+
+# Every story by itself, whatever the chance that mixes them leaves out.
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_come(meanwhile: str) -> None:
+    for name, hold, seconds in product(SETTINGS, ("none", "open", "toggle"), (3.0, 20.0)):
+        life = alone()
+        life.come(name, "ann", hold, calm=True, meanwhile=meanwhile, through=True, seconds=seconds)
+        life.all_is_well_again(name, again=True)
+
+
+@pytest.mark.parametrize("what", WANTS)
+def test_want_while_the_sister_is_open(what: str) -> None:
+    for names in permutations(SETTINGS):
+        life = alone()
+        life.want_while_the_sister_is_open(list(names), what)
+        life.all_is_well_again(names[0], again=True)
+
+
+@pytest.mark.parametrize("disk", DISKS)
+def test_commands_and_the_button(disk: tuple[float, bool]) -> None:
+    for name, command, times, fire in product(SETTINGS, ("hold_open", "unlock_once", "release"), (1, 3), (False, True)):
+        life = alone()
+        life.command_and_close(name, disk, command, times, fire)
+        life.leave(name, disk, "lockdown" if fire else "")
+        life.all_is_well_again(name, again=False)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_factors(name: str) -> None:
+    for length in range(4):
+        for shown in product(product(("ann", "bob", ""), (0.1, 8.0)), repeat=length):
+            alone().come_with_a_pin(name, list(shown))
+    for person, first, patience, lacks in product(("ann", "dan"), (True, False), (1.0, 10.0, 15.5), ((), ("pin",))):
+        alone().two_come(name, person, first, patience, lacks)
+
+
+@pytest.mark.parametrize("apart", [0.5, 15.0, 31.0])
+def test_strangers(apart: float) -> None:
+    for name, count, same in product(SETTINGS, (3, 4, 6), (True, False)):
+        alone().strangers(name, count, apart, same)
+
+
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
