@@ -147,6 +147,9 @@ class Ledger:
         people = [given.grant.person, *([str(body["with"])] if "with" in body else [])]
         assert len(set(people)) == len(people), "the second person is another"
         self.check_factors(books, given, people)
+        # Whoever completes it with a PIN has just shown it.
+        completed = row.at > given.at and given.grant.require == ("pin",)
+        assert ("duress" in body) or not (given.grant.duress or (completed and books.shown[-1].duress))
         if RELAY in (given.grant.unlock or (RELAY,)):
             self.check_areas(books, people)
 

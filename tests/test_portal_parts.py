@@ -10,7 +10,9 @@ from kiosk.access import portal as door
 from kiosk.access.areas import Areas
 from kiosk.access.interlock import Interlock
 from kiosk.access.lock_out import FAILURES
+from kiosk.access.portal import Portal
 from kiosk.domain import Factor
+from kiosk.settings import PortalSettings
 from kiosk.slugs import TABLE
 from tests.door_stage import Case
 
@@ -141,6 +143,14 @@ def test_what_is_not_known_to_be_shut_is_open(what: str) -> None:
         outer.sense("contact", None if what == "lost" else False)
     inner.grant()
     assert inner.slugs == ["interlocked"]
+
+
+def test_a_portal_that_was_never_armed_is_not_known_to_be_shut() -> None:
+    interlock = Interlock()
+    Portal("inner", PortalSettings(), interlock)
+    outer = Case("outer", interlock)
+    outer.grant()
+    assert outer.slugs == ["interlocked"]
 
 
 def test_a_door_forced_during_the_commit_keeps_the_other_one_shut() -> None:
