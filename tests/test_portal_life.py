@@ -191,11 +191,16 @@ class Life(RuleBasedStateMachine):
             "sister asks": lambda: self.ask_too(other),
             "twice": lambda: self.ask_again(name, presentation),
             "button": lambda: world.sense(name, "request_to_exit", True),
-            "old words": lambda: (world.pass_time(0.05), self.old_words(name, 0.01)),
+            "old words": lambda: self.hear_old_words(name),
             "wrong PIN": lambda: world.show(name, Credential("pin", world.now, "")),
         }
         if what in stories:
             stories[what]()
+
+    def hear_old_words(self, name: str) -> None:
+        """Once the row is there."""
+        self.world.pass_time(0.05)
+        self.old_words(name, 0.01)
 
     def ask_too(self, name: str) -> None:
         presentation = self.world.new()
@@ -223,8 +228,13 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=PORTALS, what=st.sampled_from(WANTS))
     def want_in_lockdown(self, name: str, what: str) -> None:
+        """What was held before is not held again afterwards."""
         self.calm(name)
+        self.world.order(name, "hold_open")
+        self.world.pass_time(0.5)
         self.world.order(name, "lockdown")
+        assert not self.world.books[name].energised
+        self.world.pass_time(1.5)
         self.want(name, what)
         self.world.pass_time(1.0)
         assert (RELAY in self.world.books[name].energised) == (what in {"exit", "fire"})

@@ -105,6 +105,18 @@ def test_lockdown_shuts_what_is_open_and_refuses_what_comes() -> None:
     case.open(9)
 
 
+def test_what_a_command_held_is_not_held_again_after_a_lockdown() -> None:
+    case = Case()
+    case.command("hold_open")
+    held(case)
+    case.command("lockdown")
+    assert case.ordered(door.Release)
+    case.lock()
+    case.command("end_lockdown")
+    assert case.wait(2.0) == []
+    assert (case.state, case.mode) == ("locked", "normal")
+
+
 @pytest.mark.parametrize("when", ["waiting", "pending"])
 def test_lockdown_takes_back_what_is_on_its_way(when: str) -> None:
     case = Case()

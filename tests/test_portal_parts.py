@@ -307,6 +307,20 @@ def test_somebody_elses_factor_opens_nothing(person: str, slug: str) -> None:
     assert case.state == "waiting"
 
 
+def test_of_two_who_wait_only_the_one_who_showed_it_is_let_in() -> None:
+    case = Case()
+    case.grant(7, "alice", require=("pin",))
+    case.grant(8, "bob", require=("pin",))
+    case.see(7, 8)
+    case.show("pin", "alice")
+    assert case.row("granted")["person"] == "alice"
+    case.commit()
+    case.now += 3.0
+    case.see(7, 8)
+    case.lock()
+    assert (case.state, case.ordered(door.Unlock)) == ("waiting", False)
+
+
 def test_another_persons_card_does_not_disturb_who_waits_for_a_pin() -> None:
     case = Case()
     case.grant(require=("pin",))
