@@ -380,3 +380,12 @@ def test_a_relay_has_its_time_to_confirm_however_long_the_row_took() -> None:
     case.feed(door.Committed(case.now, case.ticket))
     assert case.wait(0.25) == []
     assert case.state == "unlocked"
+
+
+def test_a_schedule_that_ended_before_its_row_was_written_opens_nothing() -> None:
+    case = Case(open_during="day")
+    case.schedule(True)
+    case.schedule(False)
+    case.commit()
+    assert not case.ordered(door.Hold)
+    assert case.state == "locked"
