@@ -301,6 +301,7 @@ class Life(RuleBasedStateMachine):
     def come_with_a_pin(self, name: str, shown: list[tuple[str, float]]) -> None:
         """It opens at once where the right one was shown before, or when it comes, unless it comes too late; and only once."""
         self.calm(name)
+        self.world.pass_time(16.0)  # what was shown before counts no longer
         world, books, mine = self.world, self.world.books[name], self.world.new()
         world.see(name, mine)
         books.stays = True
@@ -330,6 +331,7 @@ class Life(RuleBasedStateMachine):
     def two_come(self, name: str, person: str, first: bool, patience: float, lacks: tuple[Factor, ...]) -> None:
         """With a PIN and a second person, who may lack something too."""
         self.calm(name)
+        self.world.pass_time(16.0)  # what was shown before counts no longer
         books, mine, other = self.world.books[name], self.world.new(), self.world.new()
         resting = self.world.now < books.locked_out_until
         self.world.see(name, mine, other)
