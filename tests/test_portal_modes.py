@@ -105,6 +105,18 @@ def test_lockdown_shuts_what_is_open_and_refuses_what_comes() -> None:
     case.open(9)
 
 
+def test_what_a_command_held_is_not_held_again_after_a_lockdown() -> None:
+    case = Case()
+    case.command("hold_open")
+    held(case)
+    case.command("lockdown")
+    assert case.ordered(door.Release)
+    case.lock()
+    case.command("end_lockdown")
+    assert case.wait(2.0) == []
+    assert (case.state, case.mode) == ("locked", "normal")
+
+
 @pytest.mark.parametrize("when", ["waiting", "pending"])
 def test_lockdown_takes_back_what_is_on_its_way(when: str) -> None:
     case = Case()
@@ -323,4 +335,57 @@ def test_an_emergency_that_ended_before_its_row_was_written_opens_nothing() -> N
     case.command("release")
     case.command("end_release")
     assert case.commit() == [door.Answer(1, "portal_closed")]
+    assert case.state == "locked"
+
+
+def test_commands_that_wait_for_one_row_are_all_answered() -> None:
+    case = Case()
+    for number in (1, 2, 3):
+        case.feed(door.Commanded(case.now, "release", "tester", number))
+        assert case.slugs == []
+    case.commit()
+    assert sorted(order.number for order in case.orders if isinstance(order, door.Answer)) == [1, 2, 3]
+
+
+def test_a_command_that_fire_took_the_place_of_opens_nothing_after_it() -> None:
+    case = Case(fire="sim:fire")
+    case.command("hold_open")
+    case.sense("fire", False)
+    assert door.Answer(1, "portal_released") in case.orders
+    held(case)
+    case.sense("fire", True)
+    case.lock()
+    assert case.wait(1.1) == []
+    assert (case.state, case.mode) == ("locked", "normal")
+
+
+def test_a_pulse_that_ends_while_fire_waits_for_its_row_does_not_end_the_release() -> None:
+    case = Case(fire="sim:fire")
+    case.open(seconds=0.5)
+    case.now += 0.4
+    case.sense("fire", False)
+    case.now += 0.2
+    case.feed(door.Committed(case.now, case.ticket))
+    case.feed(door.Released(case.now - 0.1))
+    assert case.state == "held"
+    case.feed(door.Energised(case.now))
+    case.sense("fire", True)
+    assert case.ordered(door.Release)
+
+
+def test_a_relay_has_its_time_to_confirm_however_long_the_row_took() -> None:
+    case = Case()
+    case.command("unlock_once")
+    case.now += 4.0
+    case.feed(door.Committed(case.now, case.ticket))
+    assert case.wait(0.25) == []
+    assert case.state == "unlocked"
+
+
+def test_a_schedule_that_ended_before_its_row_was_written_opens_nothing() -> None:
+    case = Case(open_during="day")
+    case.schedule(True)
+    case.schedule(False)
+    case.commit()
+    assert not case.ordered(door.Hold)
     assert case.state == "locked"

@@ -10,7 +10,9 @@ from kiosk.access import portal as door
 from kiosk.access.areas import Areas
 from kiosk.access.interlock import Interlock
 from kiosk.access.lock_out import FAILURES
+from kiosk.access.portal import Portal
 from kiosk.domain import Factor
+from kiosk.settings import PortalSettings
 from kiosk.slugs import TABLE
 from tests.door_stage import Case
 
@@ -141,6 +143,14 @@ def test_what_is_not_known_to_be_shut_is_open(what: str) -> None:
         outer.sense("contact", None if what == "lost" else False)
     inner.grant()
     assert inner.slugs == ["interlocked"]
+
+
+def test_a_portal_that_was_never_armed_is_not_known_to_be_shut() -> None:
+    interlock = Interlock()
+    Portal("inner", PortalSettings(), interlock)
+    outer = Case("outer", interlock)
+    outer.grant()
+    assert outer.slugs == ["interlocked"]
 
 
 def test_a_door_forced_during_the_commit_keeps_the_other_one_shut() -> None:
@@ -295,6 +305,20 @@ def test_somebody_elses_factor_opens_nothing(person: str, slug: str) -> None:
     case.show("pin", person)
     assert case.row("denied") == {"reason": slug, "credential": "pin"}
     assert case.state == "waiting"
+
+
+def test_of_two_who_wait_only_the_one_who_showed_it_is_let_in() -> None:
+    case = Case()
+    case.grant(7, "alice", require=("pin",))
+    case.grant(8, "bob", require=("pin",))
+    case.see(7, 8)
+    case.show("pin", "alice")
+    assert case.row("granted")["person"] == "alice"
+    case.commit()
+    case.now += 3.0
+    case.see(7, 8)
+    case.lock()
+    assert (case.state, case.ordered(door.Unlock)) == ("waiting", False)
 
 
 def test_another_persons_card_does_not_disturb_who_waits_for_a_pin() -> None:

@@ -51,6 +51,7 @@ class Bolt:
         self.until = 0.0
         self._energised_at = float("-inf")
         self._released_at = float("-inf")
+        self._ordered_at = float("-inf")
         self.ordered: Cause | None = None
         """Given to the relay and not confirmed yet."""
 
@@ -59,7 +60,7 @@ class Bolt:
         return self.state in {"pulse", "hold"}
 
     def order(self, at: float, cause: Cause) -> Action:
-        self.ordered, self.moved = cause, self.moved.union(cause.outputs)
+        self.ordered, self._ordered_at, self.moved = cause, at, self.moved.union(cause.outputs)
         outputs = () if cause.outputs == (RELAY,) else cause.outputs
         if not cause.seconds:
             self.state = "hold"
@@ -85,7 +86,7 @@ class Bolt:
 
     def released(self, at: float) -> bool:
         """False for a confirmation that is older than the last order, or that nobody waits for."""
-        stale = at < self._energised_at or (self.ordered is not None and at < self.ordered.since)
+        stale = at < self._energised_at or (self.ordered is not None and at < self._ordered_at)
         if not self.moving or stale:
             return False
         self._to("safe", at)
@@ -104,7 +105,7 @@ class Bolt:
 
     def overdue(self, at: float) -> bool:
         """Whether the relay owes a word."""
-        if self.ordered and at > self.ordered.since + CONFIRM_WITHIN:
+        if self.ordered and at > self._ordered_at + CONFIRM_WITHIN:
             return True
         return self.state == "pulse" and at > self.until + RELEASE_GRACE
 

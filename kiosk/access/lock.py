@@ -37,7 +37,7 @@ class Lock:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._bolt = core.bolt
-        self._command = 0
+        self._commands: list[int] = []
         self._not_before = float("-inf")
         self._flapped = float("-inf")
 
@@ -143,34 +143,41 @@ class Lock:
         wanted = self._core.modes.wanted
         if wanted is not None:
             return self._hold(at, *wanted)
-        number, self._command = self._command, 0
-        actions: list[Action] = [Answer(number, "portal_closed")] if number else []
+        actions = self._answer("portal_closed")
         if self._bolt.state == "hold":
             return [*actions, self._bolt.let_go(at)]
         return actions + self._let_out(at)
 
     def answer_when_held(self, number: int) -> None:
-        """The command that this one answers is done once the portal is held open."""
-        self._command = number
+        """The command with this number is done once the portal is held open."""
+        if number:
+            self._commands.append(number)
+
+    def _answer(self, slug: Slug) -> list[Action]:
+        """To all commands that wait for the portal to be held open."""
+        numbers, self._commands = self._commands, []
+        return [Answer(number, slug) for number in numbers]
 
     def _hold(self, at: float, reason: Reason, outputs: tuple[str, ...]) -> list[Action]:
-        core, number = self._core, self._command
+        core = self._core
         egress = reason in {"fire", "emergency"}
         actions: list[Action] = []
         if self._bolt.state == "hold" and self._bolt.moved >= set(outputs):
             if self._bolt.moved > set(outputs) and not egress:
                 return [self._bolt.let_go(at)]
-            self._command = 0
-            return [Answer(number, "command_done")] if number else []
+            return [] if self._bolt.ordered else self._answer("command_done")
         if core.pending:
             if not egress or core.pending.reason in {"fire", "emergency"}:
                 return []
             given_up, core.pending = core.pending, None
+            if given_up.number and given_up.reason == "command":
+                # Whoever is told that it failed does not find the door open afterwards.
+                core.modes.held = ()
             actions += core.give_up(at, given_up, "portal_released")
         # A relay that lets go of what it should hold is asked again, but not without end.
         if at < self._flapped + AGAIN_AFTER or (not egress and (at < self._not_before or core.interlocked)):
             return actions
-        self._command = 0
+        number = self._commands.pop(0) if self._commands else 0
         core.pending = cause = Cause(core.ticket(), at, 0.0, outputs, None, reason, number)
         return [*actions, Record("held", None, {"cause": reason}, cause.ticket)]
 
