@@ -40,6 +40,7 @@ _ASLEEP = {
 """Sections there are none of by default: shown as comments."""
 _EXAMPLES = {
     "occupancy_limit": 50,
+    "require": ("second_person",),
     "valid_from": date(2026, 1, 1),
     "valid_until": date(2026, 12, 31),
     "exposure_ms": 10.0,

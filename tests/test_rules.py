@@ -219,6 +219,15 @@ def test_a_case_that_fails_says_which_condition_was_what(write: Callable[..., Pa
     assert "✓ subject.valid  subject.valid is true" in done.stdout
 
 
+def test_a_case_fails_where_the_grant_no_longer_waits_for_what_it_has_to(write: Callable[..., Path]) -> None:
+    alone = (
+        '[[rule_tests]]\nname = "alone"\ngiven = { "subject.person" = "alice" }\nexpect = "grant"\nrequire = ["second_person"]\n'
+    )
+    done = rules("test", "-c", write(CASES + alone))
+    assert done.returncode == 1
+    assert "alone: waits for nothing instead of second_person" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

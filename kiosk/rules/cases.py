@@ -51,7 +51,7 @@ def run(settings: Settings, policy: Policy, calendar: Calendar) -> list[Case]:
             mistakes.append(f"rule test '{test.name}': {error.detail}")
     if mistakes:
         raise ConfigurationError("rule_test_invalid", "\n".join(mistakes))
-    return [_tried(test, facts, policy) for test, facts in given]
+    return [_tried(test, facts, policy, settings) for test, facts in given]
 
 
 def facts_of(test: RuleTestSettings, settings: Settings, calendar: Calendar) -> Variables:
@@ -114,19 +114,23 @@ def _fitting(name: str, value: object) -> object:
     return float(value) if isinstance(usual, float) and isinstance(value, int) else value
 
 
-def _tried(test: RuleTestSettings, facts: Variables, policy: Policy) -> Case:
+def _tried(test: RuleTestSettings, facts: Variables, policy: Policy, settings: Settings) -> Case:
     explained = explain(policy, facts)
     ruling = explained.ruling
     outcome, reason = ("grant", "") if ruling.slug == "granted" else ("deny", ruling.slug)
-    complaints = tuple(_complaints(test, outcome, ruling.rule, reason))
+    rule = next((one for one in settings.rules if one.name == ruling.rule), None)
+    waits_for = rule.require if rule and outcome == "grant" else ()
+    complaints = tuple(_complaints(test, outcome, ruling.rule, reason, waits_for))
     portal = str(facts["portal"]["name"])
     return Case(test.name, portal, test.expect, outcome, ruling.rule, reason, complaints, explained.asked, facts)
 
 
-def _complaints(test: RuleTestSettings, outcome: str, rule: str, reason: str) -> Iterator[str]:
+def _complaints(test: RuleTestSettings, outcome: str, rule: str, reason: str, waits_for: Sequence[str]) -> Iterator[str]:
     for what, wanted, got in (("", test.expect, outcome), ("rule ", test.rule, rule), ("reason ", test.reason, reason)):
         if wanted and wanted != got:
             yield f"{what}{got or 'none'} instead of {what}{wanted}"
+    if test.require is not None and set(test.require) != set(waits_for):
+        yield f"waits for {', '.join(waits_for) or 'nothing'} instead of {', '.join(test.require) or 'nothing'}"
 
 
 def undecided(settings: Settings, cases: Sequence[Case]) -> list[str]:

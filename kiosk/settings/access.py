@@ -60,6 +60,8 @@ class RuleTestSettings(Section):
     """The rule that must have made the decision; empty for any."""
     reason: SlugText | Literal[""] = ""
     """The reason a denial must have; empty for any."""
+    require: tuple[Factor, ...] | None = None
+    """What the grant must wait for; without it, for anything."""
 
 
 class ScheduleSettings(Section):
