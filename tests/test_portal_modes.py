@@ -389,3 +389,36 @@ def test_a_schedule_that_ended_before_its_row_was_written_opens_nothing() -> Non
     case.commit()
     assert not case.ordered(door.Hold)
     assert case.state == "locked"
+
+
+def test_what_a_command_held_is_not_held_again_after_the_relay_was_lost() -> None:
+    case = Case()
+    case.command("hold_open")
+    held(case)
+    case.feed(door.RelayFailed(case.now, "relay_lost"))
+    assert (case.state, "relay_lost" in case.slugs) == ("disarmed", True)
+    case.feed(door.Armed(case.now))
+    for _ in range(5):
+        case.wait(1.0)
+        assert (case.state, case.mode, case.ordered(door.Record)) == ("locked", "normal", False)
+
+
+def test_a_relay_that_never_says_that_it_holds_is_lost() -> None:
+    case = Case()
+    case.command("hold_open")
+    case.feed(door.Committed(case.now, case.ticket))
+    assert case.ordered(door.Hold)
+    case.wait(2.9)
+    assert case.slugs == []
+    case.wait(0.2)
+    assert "relay_lost" in case.slugs
+    assert case.state == "disarmed"
+
+
+def test_a_command_is_done_when_the_relay_says_so() -> None:
+    case = Case()
+    case.command("hold_open")
+    case.feed(door.Committed(case.now, case.ticket))
+    assert case.slugs == []
+    case.feed(door.Energised(case.now))
+    assert case.slugs == ["command_done"]
