@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,3 +38,10 @@ def models_dir() -> Path:
 def people() -> Path:
     """The pictures of the package openpeople: one folder a person, P001–P010."""
     return assets("P001").parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: side by side with the others, and not alone at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    every = Counter(item.path for item in items)
+    items.sort(key=lambda item: -slow[item.path] / every[item.path])
