@@ -16,7 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.access.alive import refusal
+from kiosk.access.calendar import Calendar
+from kiosk.access.people import People
 from kiosk.access.policy import Policy
+from kiosk.clock import TrustedClock, zone
 from kiosk.domain import (
     UNCHECKED,
     AttackPresentation,
@@ -53,6 +56,7 @@ POLICIES: tuple[LivenessPolicy, ...] = ("off", "passive", "passive+challenge", "
 LIVE = Liveness(88, "live", "", 5)
 ATTACK = Liveness(3, "attack", "screen_suspected", 5)
 DOUBT = Liveness(40, "doubt", "challenge_timed_out", 5)
+SURROUNDINGS = Surroundings("lab", TrustedClock("synchronised"), Calendar({}, {}, zone("UTC")), People({}))
 
 
 @dataclass
@@ -158,7 +162,7 @@ async def running(
     policy_of_rules = Policy.compile((RuleSettings(name="staff", when=when, effect="grant", unlock_seconds=0.2),))
     knower = Knower()
     strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _, __: True, kind=settings.strategy)
-    attendant = Attendant("door", settings, strategy, lambda: policy_of_rules, door, tally, Surroundings("lab"), vote)
+    attendant = Attendant("door", settings, strategy, lambda: policy_of_rules, door, tally, SURROUNDINGS, vote)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
     scene = Scene(attendant, knower, folder)
     attendant.watch(scene.eye)

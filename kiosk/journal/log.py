@@ -184,16 +184,14 @@ def tail(path: Path, count: int) -> list[Row]:
 
 def rows(path: Path, kinds: Sequence[str], since: str = "") -> Iterator[Row]:
     """Rows of these kinds from `since` on (as `Row.wall`), oldest first, while a daemon may be writing. Raises as `tail` does."""
-    marks = ", ".join("?" * len(kinds))
     with closing(_reader(path, "backslashreplace")) as database:
-        yield from _rows(path, database, f"WHERE kind IN ({marks}) AND wall >= ? ORDER BY seq", *kinds, since)
+        yield from _rows(path, database, f"WHERE {_among(kinds)} AND wall >= ? ORDER BY seq", *kinds, since)
 
 
 def count(path: Path, kinds: Sequence[str], since: str = "") -> int:
     """How many rows `rows` would give now. Raises as `tail` does."""
-    marks = ", ".join("?" * len(kinds))
     with closing(_reader(path, "backslashreplace")) as database:
-        which = f"SELECT COUNT(*) FROM journal WHERE kind IN ({marks}) AND wall >= ?"  # noqa: S608 (marks are question marks)
+        which = f"SELECT COUNT(*) FROM journal WHERE {_among(kinds)} AND wall >= ?"  # noqa: S608 (question marks)
         try:
             return int(database.execute(which, (*kinds, since)).fetchone()[0])
         except sqlite3.Error as error:
@@ -208,9 +206,13 @@ def row(path: Path, seq: int) -> Row | None:
 
 def of_kinds(path: Path, kinds: Sequence[str], count: int) -> list[Row]:
     """The newest `count` rows of these kinds, oldest first. Raises JournalError `journal_missing`, `journal_broken`."""
-    places = ", ".join("?" * len(kinds))
     with closing(_reader(path, "backslashreplace")) as database:
-        return list(_rows(path, database, f"WHERE kind IN ({places}) ORDER BY seq DESC LIMIT ?", *kinds, count))[::-1]
+        return list(_rows(path, database, f"WHERE {_among(kinds)} ORDER BY seq DESC LIMIT ?", *kinds, count))[::-1]
+
+
+def _among(kinds: Sequence[str]) -> str:
+    """The condition, with a question mark for each of them."""
+    return f"kind IN ({', '.join('?' * len(kinds))})"
 
 
 def verify(path: Path) -> Verification:

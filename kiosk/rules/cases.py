@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -42,11 +41,11 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def run(settings: Settings, policy: Policy, calendar: Calendar) -> list[Case]:
-    """Raises ConfigurationError `rule_test_invalid` with one line for each mistake in the cases themselves."""
-    given, mistakes = [], []
+    """Raises ConfigurationError `rule_test_invalid` with one line for each mistake in the cases themselves, and as People does."""
+    given, mistakes, people = [], [], People(settings.people)
     for test in settings.rule_tests:
         try:
-            given.append((test, facts_of(test, settings, calendar)))
+            given.append((test, facts_of(test, settings, calendar, people)))
         except ConfigurationError as error:
             mistakes.append(f"rule test '{test.name}': {error.detail}")
     if mistakes:
@@ -54,7 +53,7 @@ def run(settings: Settings, policy: Policy, calendar: Calendar) -> list[Case]:
     return [_tried(test, facts, policy, settings) for test, facts in given]
 
 
-def facts_of(test: RuleTestSettings, settings: Settings, calendar: Calendar) -> Variables:
+def facts_of(test: RuleTestSettings, settings: Settings, calendar: Calendar, people: People) -> Variables:
     """What the rules are asked about: a good match of somebody without groups at noon, and what is said otherwise.
 
     Somebody who stands in [people] has the groups, tags and dates that stand there, unless the case says otherwise.
@@ -70,7 +69,9 @@ def facts_of(test: RuleTestSettings, settings: Settings, calendar: Calendar) -> 
     if test.given.get("verdict.kind", KINDS[Match]) != KINDS[Match]:
         facts["subject"]["person"] = ""
         facts["verdict"] |= {"cause": "not_recognised", "score": 0.0, "margin": 0.0, "false_match_rate": 1.0}
-    _know(str(test.given.get("subject.person", facts["subject"]["person"])), settings, facts)
+    person = str(test.given.get("subject.person", facts["subject"]["person"]))
+    known = people.subject(person, (), str(facts["time"]["date"]))
+    facts["subject"] |= {"groups": list(known.groups), "tags": list(known.tags), "valid": known.valid}
     for name, value in test.given.items():
         root, _, member = name.partition(".")
         facts[root][member] = _fitting(name, value)
@@ -94,11 +95,6 @@ def _time(test: RuleTestSettings, settings: Settings, calendar: Calendar) -> Loc
     if local.tzinfo is not None:
         raise ConfigurationError("rule_test_invalid", f"at: '{at}' is to be local time, without a zone")
     return calendar.at(local.replace(tzinfo=zone(settings.site.timezone)).timestamp(), trusted=True)
-
-
-def _know(person: str, settings: Settings, facts: dict[str, dict[str, Any]]) -> None:
-    known = People(settings.people).subject(person, (), facts["time"]["date"])
-    facts["subject"] |= {"groups": list(known.groups), "tags": list(known.tags), "valid": known.valid}
 
 
 def _fitting(name: str, value: object) -> object:

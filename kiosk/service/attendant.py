@@ -71,7 +71,7 @@ class Attendant:
         policy: Callable[[], Policy],
         door: Door,
         tally: Tally,
-        surroundings: Surroundings | None = None,
+        surroundings: Surroundings,
         vote: Vote | None = None,
     ) -> None:
         """`policy`: gives the present one; each decision is made by one of them."""
@@ -82,7 +82,7 @@ class Attendant:
         self._door = door
         self._tally = tally
         self._vote = vote
-        self._surroundings = surroundings or Surroundings()
+        self._surroundings = surroundings
         self._claims = Claims(settings.claim_within, claiming=settings.strategy == "claim+compare")
         self._tasks: asyncio.TaskGroup | None = None
         self._visits: dict[int, Visit] = {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from kiosk.access.facts import Facts, LocalTime, PortalFacts, Subject
@@ -26,28 +24,6 @@ class Register(Protocol):
         """A person as the box knows them; `today` as `2026-12-24`, None while nobody knows."""
 
 
-class PlainClock:
-    """The system's, which nobody vouches for."""
-
-    def now(self) -> tuple[float, bool]:
-        return time.time(), False
-
-
-class PlainCalendar:
-    """Without schedules and holidays, in the system's time zone."""
-
-    def at(self, moment: float, *, trusted: bool) -> LocalTime:
-        local = datetime.fromtimestamp(moment).astimezone()
-        return LocalTime(local.weekday(), local.hour * 60 + local.minute, trusted, f"{local:%Y-%m-%d}")
-
-
-class Strangers:
-    """Of people about whom nothing is set up."""
-
-    def subject(self, person: str, groups: Sequence[str], today: str | None) -> Subject:  # noqa: ARG002 (nobody has dates)
-        return Subject(person, tuple(groups))
-
-
 class Moment(NamedTuple):
     """`faces`: in view; `credential`: the newest one still good."""
 
@@ -59,10 +35,10 @@ class Moment(NamedTuple):
 class Surroundings(NamedTuple):
     """What facts need besides the face. Event loop only."""
 
-    site: str = ""
-    clock: Timepiece = PlainClock()
-    calendar: Almanac = PlainCalendar()
-    people: Register = Strangers()
+    site: str
+    clock: Timepiece
+    calendar: Almanac
+    people: Register
 
     def facts(self, verdict: Verdict, shot: Shot, moment: Moment) -> Facts:
         now, trusted = self.clock.now()

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,16 +23,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kiosk import slugs
+from kiosk.access.events import Command
+from kiosk.access.orders import DONE
 from kiosk.errors import ConfigurationError, HardwareError, JournalError
 from kiosk.hardware import simulated
 from kiosk.hardware.inputs import set_sim
 
-Command = Literal["lockdown", "end_lockdown", "release", "end_release", "hold_open", "close", "unlock_once", "clear_area"]
 Handler = Callable[[Request], Awaitable[Response]]
 
 TOKEN_FILE = "admin-token"  # noqa: S105 (a file's name)
-DONE = "command_done"
-"""What a portal answers to a command it has carried out."""
 
 MOST_AHEAD = 60.0
 """Seconds that a command may be good for."""
@@ -45,7 +44,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class Door(Protocol):
     """What takes commands; a refusal is a slug."""
 
-    async def command(self, command: Any, by: str) -> str: ...
+    async def command(self, command: Command, by: str) -> str: ...
 
 
 class Journal(Protocol):
@@ -185,7 +184,7 @@ class Admin:
         order = msgspec.json.decode(await body(request), type=Order)
         if portal not in self._doors:
             return refusal(404, "portal_unknown", detail=f"no portal '{portal}'")
-        msgspec.convert(command, Command)
+        ordered = msgspec.convert(command, Command)
         refused = self._nonces.take(order)
         by = _by(request)
         row: dict[str, object] = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by}
@@ -195,7 +194,7 @@ class Admin:
             return refusal(409, refused)
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
-                slug = await self._doors[portal].command(command, by)
+                slug = await self._doors[portal].command(ordered, by)
         except TimeoutError:
             return refusal(504, "outcome_unknown")
         return told(200, {"outcome": slug}) if slug == DONE else refusal(409, slug)
@@ -205,12 +204,12 @@ def _by(request: Request) -> str:
     return f"admin at {request.client.host}" if request.client else "admin"
 
 
-async def body(request: Request) -> bytes:
-    """Of a request, up to 10 kB. Raises HTTPException 413."""
+async def body(request: Request, most: int = _MOST_BODY) -> bytes:
+    """Of a request, up to `most` bytes. Raises HTTPException 413."""
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
-        if len(read) > _MOST_BODY:
+        if len(read) > most:
             raise HTTPException(413)
     return bytes(read)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from kiosk import slugs
 from kiosk.errors import HardwareError
 from kiosk.hardware.readers import simulated
+from kiosk.web.admin import body
 
 _POLICY = ("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'")
 _HEADERS = {
@@ -148,12 +150,7 @@ def _is_own(request: Request) -> bool:
 
 async def _body(request: Request, form: type[_Form]) -> _Form | None:
     """None where it is too long, or no such form."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST:
-            return None
     try:
-        return msgspec.json.decode(body, type=form)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return msgspec.json.decode(await body(request, _LONGEST), type=form)
+    except (HTTPException, msgspec.MsgspecError, UnicodeDecodeError):
         return None
