@@ -41,7 +41,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def run(settings: Settings, policy: Policy, calendar: Calendar) -> list[Case]:
-    """Raises ConfigurationError `rule_test_invalid` with one line for each mistake in the cases themselves, and as People does."""
+    """Raises ConfigurationError `rule_test_invalid` with one line for each mistake in the cases; else as People does."""
     given, mistakes, people = [], [], People(settings.people)
     for test in settings.rule_tests:
         try:
