@@ -177,9 +177,9 @@ async def test_a_lost_relay_disarms_and_is_taken_back(tmp_path: Path) -> None:
         assert (await scene.outcome()).reason == "relay_lost"
         assert scene.door.state == "disarmed"
         async with asyncio.timeout(30):
-            while scene.door.state != "locked":
+            # The row follows the state: people need not wait for it where nothing opens.
+            while (scene.door.state, scene.kinds[-1]) != ("locked", "armed"):
                 await asyncio.sleep(0.05)
-        assert scene.kinds[-1] == "armed"
         assert scene.kinds.count("disarmed") == 1
         scene.see(8)
         scene.grant(8)

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from kiosk.domain import Inconclusive, NonMatch
 from kiosk.errors import Transient
+from kiosk.eye.messages import Examined
 from kiosk.heartbeat import Heartbeat
 from kiosk.metrics import Metrics
 from kiosk.recognition.strategy import Opinion
@@ -70,3 +71,29 @@ def test_every_engine_that_was_asked_is_counted_and_what_it_failed_with(tally: T
     assert 'kiosk_recognition_seconds_sum{engine="on-device"} 0.002' in text
     assert tally.by_engine == {"tencent-iai": 1, "on-device": 1}
     assert tally.errors == {"cloud_busy": 1}
+
+
+def counted(captured: int) -> Examined:
+    return Examined(1.0, captured, 0, captured, 0, (), {})
+
+
+def test_a_new_eye_counts_from_nought_however_far_the_one_before_came(tally: Tally) -> None:
+    tally.eye_started("front", 0.0, 0)
+    tally.frame("front", counted(10))
+    tally.eye_started("front", 1.0, 1)
+    tally.frame("front", counted(30))
+    assert tally.frames["captured"] == 40
+    assert tally.totals["eye_restarts"] == 1
+
+
+def test_no_count_runs_backwards_whatever_an_eye_says(tally: Tally) -> None:
+    tally.frame("front", Examined(1.0, 50, 7, 10, 0, (), {}))
+    tally.frame("front", Examined(1.1, 30, 9, 11, 0, (), {}))
+    assert (tally.frames["captured"], tally.frames["dropped"], tally.frames["examined"]) == (50, 9, 11)
+
+
+def test_restarts_of_all_cameras_add_up(tally: Tally) -> None:
+    for camera in ("front", "back"):
+        tally.eye_started(camera, 0.0, 0)
+        tally.eye_started(camera, 1.0, 1)
+    assert tally.totals["eye_restarts"] == 2

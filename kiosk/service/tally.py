@@ -125,8 +125,10 @@ class Tally:
         self.publish("relay", portal=portal, energised=energised, at=at)
 
     def eye_started(self, camera: str, opened_at: float, restarts: int) -> None:
+        """`restarts`: of this camera's eye. Each life counts its frames from nought."""
         self.metrics.eye(camera, up=True)
-        self.totals["eye_restarts"] = max(self.totals["eye_restarts"], restarts)
+        self._counted.pop(camera, None)
+        self.totals["eye_restarts"] += restarts > 0
         self.publish("eye_started", camera=camera, opened_at=opened_at, at=time.monotonic())
 
     def eye_lost(self, camera: str, slug: str, at: float) -> None:
@@ -170,11 +172,10 @@ class Tally:
             self.publish("reader_back", portal=portal, reader=reader)
 
     def frame(self, camera: str, message: messages.Examined) -> None:
-        """An eye counts from its own start; a smaller count than before is a new eye's."""
+        """An eye counts from its own start. Whatever it says, no counter runs backwards: that would end the daemon."""
         counts = {"captured": message.captured, "dropped": message.dropped, "examined": message.examined}
         before = self._counted.get(camera, {})
-        restarted = message.examined < before.get("examined", 0)
-        more = counts if restarted else {result: count - before.get(result, 0) for result, count in counts.items()}
+        more = {result: max(0, count - before.get(result, 0)) for result, count in counts.items()}
         self._counted[camera] = counts
         self.frames.update(more)
         self.metrics.frame(camera, message.at, more, message.stage_seconds)
