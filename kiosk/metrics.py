@@ -12,6 +12,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from kiosk.ports import Stage
 from kiosk.slugs import ADVICE
 
 GATES = tuple(slug for slug in ADVICE if slug not in {"good", "looking"})
@@ -151,7 +152,7 @@ class Metrics:
     def face_to_relay(self, seconds: float) -> None:
         self._face_to_relay.observe(seconds)
 
-    def frame(self, camera: str, at: float, counts: Mapping[str, int], stage_seconds: Mapping[str, float]) -> None:
+    def frame(self, camera: str, at: float, counts: Mapping[str, int], stage_seconds: Mapping[Stage, float]) -> None:
         """`at`: capture time, monotonic seconds; `counts`: how many more were captured, dropped, examined."""
         if camera not in self._frame_at:
             self._frame_age.labels(camera).set_function(partial(self._age, camera))

@@ -9,6 +9,9 @@ from msgspec import Meta, Struct
 
 from kiosk.domain import Box, Crowd, Embedding, Face, Measure, Point, PresentationId, Probe, QualityReport, Verdict
 
+Stage = Literal["motion", "glance", "find", "quality", "landmarks", "mask", "liveness", "compare", "embed", "encode"]
+"""What an eye does with a frame, as its work is measured."""
+
 Line = Annotated[str, Meta(max_length=100)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +104,8 @@ class Scene:
     attendant: Attendant
     knower: Knower
     folder: Path
+    tally: Tally
+    tasks: Sequence[asyncio.Task[None]]
     eye: Watched = field(default_factory=Watched)
 
     async def shoot(self, liveness: Liveness, number: int = 1) -> Row:
@@ -111,6 +113,15 @@ class Scene:
         self.come(number)
         self.attendant.hear(self.shot(liveness, number))
         return await self.row()
+
+    def hear(self, message: messages.FromEye) -> None:
+        """As the daemon hears it."""
+        match message:
+            case messages.Started(opened_at=opened_at):
+                self.tally.eye_started("front", opened_at, 0)
+            case messages.Examined():
+                self.tally.frame("front", message)
+        self.attendant.hear(message)
 
     def come(self, *numbers: int) -> None:
         now = time.monotonic()
@@ -164,7 +175,7 @@ async def running(
     strategy = Strategy(Plan(Engine(knower, 5.0, cloud=True)), lambda _, __: True, kind=settings.strategy)
     attendant = Attendant("door", settings, strategy, lambda: policy_of_rules, door, tally, SURROUNDINGS, vote)
     tasks = [asyncio.create_task(door.run()), asyncio.create_task(attendant.run())]
-    scene = Scene(attendant, knower, folder)
+    scene = Scene(attendant, knower, folder, tally, tasks)
     attendant.watch(scene.eye)
     try:
         while door.state != "locked" and not any(task.done() for task in tasks):

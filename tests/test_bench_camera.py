@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.bench.camera import GROWING, Look, Watched, by_faces, by_stage, draw, summary, verdict
+from kiosk.ports import Stage
 
 STILL = Look(0.0, 0.01, 0, {"motion": 0.0002})
 
@@ -22,7 +23,7 @@ def watched(
 
 
 def looks(count: int, lag: float = 0.02, growth: float = 0.0) -> list[Look]:
-    stages = {"motion": 0.0002, "find": 0.004, "landmarks": 0.006}
+    stages: dict[Stage, float] = {"motion": 0.0002, "find": 0.004, "landmarks": 0.006}
     return [Look(number / 15, lag + growth * number / count, 1, stages) for number in range(count)]
 
 

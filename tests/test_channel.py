@@ -18,6 +18,11 @@ from kiosk.errors import CameraError
 from kiosk.eye import messages
 from kiosk.eye.channel import DaemonEnd, EyeEnd
 
+EXAMINED: dict[str, object] = {"type": "examined", "at": 1.0, "captured": 1, "dropped": 0, "examined": 1, "faces": 0}
+EXAMINED |= {"present": [], "stage_seconds": {}}
+ENDED: dict[str, object] = {"type": "ended", "presentation": 1, "at": 1.0, "began_at": 1.0, "usable_at": None, "frames": 1}
+ENDED |= {"shots": 0, "defects": {}, "best": None}
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
@@ -75,22 +80,26 @@ async def test_what_is_malformed_or_too_long_is_refused(pair: tuple[socket.socke
         {"type": "told", "presentation": 1},
         {"type": "told", "presentation": 0, "at": 1.0, "slug": "good"},
         {"type": "told", "presentation": 1, "at": 1.0, "slug": "Not a slug!"},
-        {
-            "type": "examined",
-            "at": 1.0,
-            "captured": -1,
-            "dropped": 0,
-            "examined": 0,
-            "faces": 0,
-            "present": [],
-            "stage_seconds": {},
-        },
+        {"type": "told", "presentation": 1, "at": 1.0, "slug": "no_such_slug"},
+        {"type": "fault", "slug": "no_such_slug"},
+        {"type": "refused", "request": 1, "slug": "no_such_slug"},
+        EXAMINED | {"unsound": "no_such_slug"},
+        EXAMINED | {"stage_seconds": {"no such stage": 0.1}},
+        ENDED | {"defects": {"no_such_slug": 1}},
+        ENDED | {"best": {"measures": {}, "defects": ["no_such_slug"], "grade": 1}},
+        ENDED | {"liveness": {"score": 1, "state": "attack", "cause": "no_such_slug", "frames": 1}},
+        EXAMINED | {"captured": -1},
         {"type": "grant", "person": "anybody"},
     ],
 )
 def test_every_field_has_its_bounds(message: object) -> None:
     with pytest.raises(msgspec.ValidationError):
         messages.decode_from_eye(msgspec.msgpack.encode(message))
+
+
+@pytest.mark.parametrize("message", [EXAMINED, ENDED])
+def test_within_them_they_are_taken(message: object) -> None:
+    messages.decode_from_eye(msgspec.msgpack.encode(message))
 
 
 @given(st.binary(max_size=300))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from kiosk.domain import Shot
 from kiosk.errors import CameraError
 from kiosk.eye import messages
 from kiosk.eye.process import EyeProcess
+from kiosk.ports import Stage
 from kiosk.settings import Settings
 
 NEEDED_FPS = 5.0
@@ -35,7 +36,7 @@ class Look(Struct, frozen=True):
     at: float
     lag: float
     faces: int
-    stages: dict[str, float]
+    stages: Mapping[Stage, float]
 
     @property
     def work(self) -> float:

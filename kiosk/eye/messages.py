@@ -6,14 +6,16 @@ one ends that eye. Times are monotonic seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from kiosk.domain import Began, Box, Count, Crowd, Ended, Name, PresentationId, Shot, Slug, Told
-from kiosk.ports import AnalysedPhoto, Shapes, Wish
+from kiosk.ports import AnalysedPhoto, Shapes, Stage, Wish
 from kiosk.settings import LivenessPolicy
+from kiosk.slugs import TABLE
 
 MAX_MESSAGE = 8 * 1024 * 1024
 """Bytes; a photo of 5 MB or a full-HD picture fits with room."""
@@ -140,7 +142,7 @@ class Examined(Struct, frozen=True, tag="examined"):
     examined: Count
     faces: Annotated[int, Meta(ge=0, le=1000)]
     present: Annotated[tuple[PresentationId, ...], Meta(max_length=100)]
-    stage_seconds: Annotated[dict[str, float], Meta(max_length=20)]
+    stage_seconds: dict[Stage, float]
     unsound: Slug | None = None
 
 
@@ -210,4 +212,45 @@ FromEye = Seeing | Glanced | Analysed | Drawn | Thumbnail | Refused | Fault
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_eye = msgspec.msgpack.Decoder(ToEye).decode
-decode_from_eye = msgspec.msgpack.Decoder(FromEye).decode
+_decode_from_eye = msgspec.msgpack.Decoder(FromEye).decode
+
+
+def decode_from_eye(data: bytes) -> FromEye:
+    """Raises msgspec.DecodeError for what is no message, or names a slug that is in no table."""
+    message: FromEye = _decode_from_eye(data)
+    for slug in _slugs(message):
+        if slug not in TABLE:
+            raise msgspec.ValidationError(f"{type(message).__name__} names {slug}, which is no slug")
+    return message
+
+
+def _slugs(message: FromEye) -> Iterator[str]:
+    """All of them: metrics have a series for each, and sentences are looked up by them."""
+    match message:
+        case Fault(slug=slug) | Refused(slug=slug) | Told(slug=slug):
+            yield slug
+        case Examined(unsound=str(slug)):
+            yield slug
+        case Glanced(unsound=unsound, photo=photo):
+            yield from (unsound,) if unsound else ()
+            yield from _of_photo(photo)
+        case Analysed(photo=photo):
+            yield from _of_photo(photo)
+        case Shot():
+            yield from _of_shot(message)
+        case Crowd(shots=shots):
+            for shot in shots:
+                yield from _of_shot(shot)
+        case Ended(defects=defects, best=best, liveness=liveness):
+            yield from (*defects, *(best.defects if best else ()), *filter(None, (liveness.cause,)))
+        case _:
+            pass
+
+
+def _of_photo(photo: AnalysedPhoto) -> Iterator[str]:
+    for face in photo.faces:
+        yield from face.quality.defects
+
+
+def _of_shot(shot: Shot) -> Iterator[str]:
+    yield from (*shot.probe.quality.defects, *filter(None, (shot.liveness.cause,)))

@@ -13,6 +13,7 @@ import cv2
 import msgspec
 
 from kiosk.domain import Face, QualityReport
+from kiosk.ports import Stage
 from kiosk.settings import EyeSettings, QualitySettings
 from kiosk.vision import landmarks, models
 from kiosk.vision.antispoof import AntiSpoof
@@ -39,13 +40,13 @@ class Stopwatch:
     """Seconds spent in each stage since the last `reset`."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[Stage, float] = {}
 
     def reset(self) -> None:
         self.seconds = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: Stage) -> Iterator[None]:
         begun = time.perf_counter()
         try:
             yield

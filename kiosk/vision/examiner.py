@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from kiosk.domain import Box, Embedding, Ended, Face, PresentationEvent, Probe, QualityReport, Shot
+from kiosk.ports import Stage
 from kiosk.settings import EyeSettings, LivenessPolicy, LivenessSettings, PresentationSettings, QualitySettings
 from kiosk.vision.assessor import MOST_FACES, Assessor, Networks, load
 from kiosk.vision.challenge import looks_ahead
@@ -42,7 +43,7 @@ class Examination(NamedTuple):
     present: tuple[int, ...]
     faces: tuple[tuple[Face, QualityReport], ...]
     told: dict[int, str]
-    stage_seconds: dict[str, float]
+    stage_seconds: dict[Stage, float]
 
 
 class _Kept(NamedTuple):
