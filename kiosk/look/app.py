@@ -16,11 +16,12 @@ from kiosk.errors import CameraError, ConfigurationError, KioskError
 from kiosk.eye.messages import Glanced
 from kiosk.eye.pool import PhotoPool
 from kiosk.look import drawing, told
-from kiosk.look.command import Config, Desk, Json, Overrides, desk_of, print_json, progress
+from kiosk.look.command import Desk, desk_of, print_json, progress
 from kiosk.look.seeing import TURNING, WISH, WORKERS, Seen, camera_of, failure, in_turn, pool, see, watching, worth
 from kiosk.look.show import Show
 from kiosk.ports import Wish
 from kiosk.settings import CameraSettings, QualitySettings
+from kiosk.terminal import Config, Json, Overrides
 
 app = typer.Typer(add_completion=False)
 
