@@ -17,17 +17,14 @@ from rich.markup import escape
 
 from kiosk import __version__, configuration
 from kiosk.errors import ConfigurationError, KioskError
-from kiosk.settings import PortalSettings, Settings
+from kiosk.settings import PortalSettings
+from kiosk.terminal import Config, Json, Overrides, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Edge face verification.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read and verify the audit journal.")
 models_app = typer.Typer(no_args_is_help=True, help="The model weights the eye needs.")
 app.add_typer(journal_app, name="journal")
 app.add_typer(models_app, name="models")
-
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def main() -> None:
@@ -37,10 +34,6 @@ def main() -> None:
     except KioskError as error:
         Console(stderr=True).print(f"[red]{error.slug}[/red] {escape(error.detail)}", highlight=False, soft_wrap=True)
         sys.exit(ConfigurationError.EXIT_CODE if isinstance(error, ConfigurationError) else 1)
-
-
-def _load(config: Path | None, overrides: list[str] | None) -> Settings:
-    return configuration.load(config, configuration.pairs(overrides or []))
 
 
 @app.command()
@@ -59,7 +52,7 @@ def check(config: Config = None, overrides: Overrides = None) -> None:
     """Say whether a configuration is right, and what it would run."""
     from kiosk.check import survey  # noqa: PLC0415
 
-    found = survey(_load(config, overrides), config)
+    found = survey(load(config, overrides), config)
     console = Console(highlight=False)
     console.print(found.summary)
     if found.successors is not None:
@@ -123,7 +116,7 @@ def bench(
     from kiosk import logs  # noqa: PLC0415
     from kiosk.bench import camera as camera_bench  # noqa: PLC0415 (only this command needs it)
 
-    read = _load(config, overrides)
+    read = load(config, overrides)
     logs.configure(read.log)
     asyncio.run(camera_bench.run(read, camera, seconds, plot, as_json=json))
 
@@ -224,7 +217,7 @@ def models_fetch(config: Config = None, overrides: Overrides = None) -> None:
     """Download what is missing; every file is held to its SHA-256."""
     from kiosk.vision import models  # noqa: PLC0415
 
-    models.fetch(_load(config, overrides).site.models_dir)
+    models.fetch(load(config, overrides).site.models_dir)
 
 
 @models_app.command("list")
@@ -232,7 +225,7 @@ def models_list(config: Config = None, overrides: Overrides = None) -> None:
     """Show each model, its origin, licence and whether it is here and whole."""
     from kiosk.vision import models  # noqa: PLC0415
 
-    Console().print(models.table(_load(config, overrides).site.models_dir))
+    Console().print(models.table(load(config, overrides).site.models_dir))
 
 
 @journal_app.command("tail")
@@ -245,7 +238,7 @@ def journal_tail(
     """Print the newest rows, oldest first."""
     from kiosk.journal import show  # noqa: PLC0415
 
-    print(show.tail(_load(config, overrides).journal_path, count, as_json=json))  # noqa: T201 (the command's output)
+    print(show.tail(load(config, overrides).journal_path, count, as_json=json))  # noqa: T201 (the command's output)
 
 
 @journal_app.command("verify")
@@ -253,7 +246,7 @@ def journal_verify(config: Config = None, overrides: Overrides = None, json: Jso
     """Recompute the hash chain; exit 1 where it is broken."""
     from kiosk.journal import show  # noqa: PLC0415
 
-    text, whole = show.verify(_load(config, overrides).journal_path, as_json=json)
+    text, whole = show.verify(load(config, overrides).journal_path, as_json=json)
     print(text)  # noqa: T201 (the command's output)
     if not whole:
         sys.exit(1)

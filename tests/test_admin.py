@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from kiosk.errors import ConfigurationError, JournalError
 from kiosk.hardware.inputs import open_input
 from kiosk.hardware.outputs import open_output
 from kiosk.hardware.relay import open_relay
+from kiosk.service.spent import Spent
 from kiosk.settings import WebSettings
-from kiosk.web.admin import MOST_AHEAD, MOST_NONCES, Admin, Nonces, Order, read_token
+from kiosk.web.admin import MOST_AHEAD, Admin, read_token
 from kiosk.web.app import create_app
 from tests.test_web import Board
 
@@ -29,11 +30,14 @@ class Door:
     def __init__(self, journal: Journal) -> None:
         self.given: list[tuple[str, str]] = []
         self.answer = "command_done"
+        self.asks: Callable[[], str] = str
+        self.told = ""
         self._journal = journal
 
     async def command(self, command: Any, by: str) -> str:
         assert self._journal.rows[-1][2]["command"] == command, "the row comes first"
         self.given.append((command, by))
+        self.told = self.asks()
         return self.answer
 
 
@@ -49,15 +53,14 @@ class Journal:
 
 
 class Site:
-    """A served admin API; its clock began long ago, and says what `now` says."""
+    """A served admin API; its clock says what `now` says."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = Journal()
         self.door = Door(self.journal)
-        self.now = time.time() - 1000
-        self.admin = Admin(folder, {"front": self.door}, self.journal, lambda: self.now)
-        self.now += 1000
+        self.now = time.time()
+        self.admin = Admin(folder, {"front": self.door}, self.journal, Spent(folder / "spent.json"), lambda: self.now)
         self.token = (folder / "admin-token").read_text().strip()
         self.client = httpx.AsyncClient()
         self._nonce = 0
@@ -201,36 +204,36 @@ class TestCommands:
 
 
 class TestNonces:
-    @staticmethod
-    def order(number: int, until: float) -> Order:
-        return Order(f"nonce-{number:06}", until)
+    async def test_a_command_is_not_taken_again_after_a_restart(self, tmp_path: Path) -> None:
+        async with Site(tmp_path).served() as before:
+            order = before.order()
+            assert (await before.command(order=order)).status_code == 200
+        async with Site(tmp_path).served() as after:
+            again = await after.command("lockdown", order)
+            assert (again.status_code, again.json()["error"]) == (409, "command_replayed")
+            assert after.door.given == []
+            assert (await after.command(order={**order, "nonce": "another-one"})).status_code == 200
 
-    def test_a_restart_forgets_nothing_that_could_be_replayed(self) -> None:
-        now = 1000.0
-        assert Nonces(lambda: now).take(self.order(1, now + MOST_AHEAD)) == "command_expired"
-        before, times = self.order(1, 1030.0), iter([0.0, 990.0])
-        assert Nonces(lambda: next(times)).take(before) is None
-        later = iter([1000.0, 1005.0, 1005.0])
-        again = Nonces(lambda: next(later))
-        assert again.take(before) == "command_expired"
-        assert again.take(self.order(2, 1064.0)) is None
+    async def test_it_is_on_disk_before_anything_follows(self, site: Site) -> None:
+        order = site.order()
+        site.door.asks = (site.folder / "spent.json").read_text
+        await site.command(order=order)
+        assert str(order["nonce"]) in site.door.told
 
-    def test_a_clock_put_back_lets_nothing_in_again(self) -> None:
-        times = iter([0.0, 2000.0, 1990.0])
-        nonces = Nonces(lambda: next(times))
-        order = self.order(1, 2010.0)
-        assert [nonces.take(order), nonces.take(order)] == [None, "command_replayed"]
+    async def test_a_clock_put_back_lets_nothing_in_again(self, site: Site) -> None:
+        order = site.order()
+        assert (await site.command(order=order)).status_code == 200
+        site.now += 2000
+        assert (await site.command()).status_code == 200
+        site.now -= 2010
+        assert (await site.command(order=order)).json()["error"] == "command_replayed"
+        assert (await site.command()).status_code == 200
 
-    def test_memory_is_bounded(self) -> None:
-        now = 0.0
-        nonces = Nonces(lambda: now)
-        now = 1000.0
-        for number in range(2 * MOST_NONCES + 1):
-            nonces._seen[str(number)] = now + 30
-        assert nonces.take(self.order(1, now + 30)) == "command_refused"
-        now = 1100.0
-        assert nonces.take(self.order(2, now + 30)) is None
-        assert len(nonces._seen) <= MOST_NONCES + 1
+    async def test_what_cannot_be_remembered_is_not_done(self, site: Site) -> None:
+        (site.folder / "spent.json.new").mkdir()
+        answer = await site.command("release")
+        assert (answer.status_code, answer.json()["error"]) == (503, "spent_unwritable")
+        assert (site.door.given, site.journal.rows) == ([], [])
 
 
 class TestLines:

@@ -28,7 +28,7 @@ from typer.testing import CliRunner, Result
 
 from kiosk import check, logs
 from kiosk.bench import client as client_bench
-from kiosk.cloud import doctor, drawing, show, tape
+from kiosk.cloud import doctor, drawing, tape
 from kiosk.cloud.app import cloud
 from kiosk.cloud.command import picture
 from kiosk.cloud.doctor import Examination
@@ -47,6 +47,7 @@ from kiosk.recognition.tencent.iai.detecting import Detected, FaceInfo, FaceQual
 from kiosk.recognition.tencent.iai.groups import GetGroupInfo
 from kiosk.recognition.tencent.iai.interfaces import INTERFACES
 from kiosk.settings import EyeSettings, QualitySettings, Settings, TencentIaiSettings, TencentLegacySettings
+from kiosk.terminal import plain
 
 KEY_ID, KEY = "AKIDEXAMPLE00000000000000000000000000", "EXAMPLEKEY000000000000000000000000"
 
@@ -376,7 +377,7 @@ def test_a_face_without_extent_is_not_drawn() -> None:
 
 
 def test_text_from_outside_cannot_colour_the_screen() -> None:
-    assert Text.from_markup(show.plain("[red]x[/]\x1b[31m")).plain == "[red]x[/]?[31m"
+    assert Text.from_markup(plain("[red]x[/]\x1b[31m")).plain == "[red]x[/]?[31m"
 
 
 # --- recording ----------------------------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
+import os
 import stat
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -22,7 +25,7 @@ from kiosk.access.facts import Subject
 from kiosk.access.people import People
 from kiosk.access.pin import Guesses
 from kiosk.errors import ConfigurationError, HardwareError
-from kiosk.service.spent import Spent
+from kiosk.service.spent import ROOM, Spent
 from kiosk.settings import PersonSettings
 from kiosk.slugs import TABLE
 
@@ -227,12 +230,46 @@ class TestSpent:
         assert await again.spend("two", NOW + 60, NOW + 1)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
-    async def test_what_has_expired_is_forgotten_and_stays_spent_if_the_clock_is_put_back(self, tmp_path: Path) -> None:
+    async def test_what_expired_long_ago_is_forgotten_and_stays_spent_if_the_clock_is_put_back(self, tmp_path: Path) -> None:
         spent = Spent(tmp_path / "spent.json")
-        await spent.spend("one", NOW + 60, NOW)
-        assert await spent.spend("two", NOW + 200, NOW + 100)
-        assert "one" not in (tmp_path / "spent.json").read_text()
-        assert not await spent.spend("one", NOW + 60, NOW)
+        await spent.spend("first", NOW + 60, NOW)
+        for number in range(ROOM):
+            assert await spent.spend(f"number {number}", NOW + 70, NOW + 10)
+        assert "first" in (tmp_path / "spent.json").read_text()
+        assert await spent.spend("last", NOW + 200, NOW + 100)
+        assert "first" not in (tmp_path / "spent.json").read_text()
+        assert not await spent.spend("first", NOW + 60, NOW)
+        assert not await Spent(tmp_path / "spent.json").spend("first", NOW + 60, NOW)
+
+    async def test_a_clock_that_was_ahead_keeps_nothing_new_out(self, tmp_path: Path) -> None:
+        spent = Spent(tmp_path / "spent.json")
+        for number in range(ROOM):
+            assert await spent.spend(f"number {number}", NOW + 1e8 + 100 * number + 60, NOW + 1e8 + 100 * number)
+        assert await spent.spend("one", NOW + 60, NOW)
+
+    async def test_a_write_nobody_waits_for_any_more_ends_before_the_next_begins(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        spent, go_on, opened = Spent(tmp_path / "spent.json"), threading.Event(), list[str]()
+        begun, loop, really_open = asyncio.Event(), asyncio.get_running_loop(), os.open
+
+        def slow(path: Path, flags: int, mode: int = 0o777) -> int:
+            opened.append(path.name)
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait()
+            return really_open(path, flags, mode)
+
+        monkeypatch.setattr(os, "open", slow)
+        first = asyncio.create_task(spent.spend("one", NOW + 60, NOW))
+        await begun.wait()
+        first.cancel()
+        second = asyncio.create_task(spent.spend("two", NOW + 60, NOW))
+        await asyncio.wait([first, second], timeout=0.1)
+        assert (first.cancelled(), opened) == (True, ["spent.json.new"])
+        go_on.set()
+        assert await second
+        again = Spent(tmp_path / "spent.json")
+        assert [await again.spend(one, NOW + 60, NOW) for one in ("one", "two")] == [False, False]
 
     async def test_what_cannot_be_remembered_is_not_accepted_then_or_later(self, tmp_path: Path) -> None:
         spent = Spent(tmp_path / "spent.json")

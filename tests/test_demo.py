@@ -96,6 +96,17 @@ def test_an_eye_killed_and_an_eye_stopped_cost_a_moment_and_no_door(tmp_path: Pa
     assert verify(tmp_path / "state" / "journal.sqlite").ok
 
 
+def test_what_a_run_left_is_neither_mixed_with_the_next_nor_touched(tmp_path: Path) -> None:
+    left = tmp_path / "state" / "gallery.sqlite"
+    left.parent.mkdir()
+    left.write_bytes(b"people of an earlier run")
+    with demo("--recogniser", "on-device", "--keep", str(tmp_path)) as process:
+        output, errors = process.communicate(timeout=90)
+    assert (process.returncode, output) == (78, "")
+    assert f"{tmp_path} holds an earlier run: move it away, or name another folder" in " ".join(errors.split())
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [left]
+
+
 def _strike_eye(process: subprocess.Popen[str], folder: Path, number: signal.Signals, but_not: int = 0) -> int:
     """Signals the watching eye, and holds that the door begins no pulse from then until another eye watches.
 

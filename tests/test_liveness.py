@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kiosk import slugs
 from kiosk.bench import attacks
 from kiosk.bench.liveness import wilson
+from kiosk.capture.qr import modules
 from kiosk.domain import Box, Pose
 from kiosk.settings import LivenessPolicy, LivenessSettings, Task
 from kiosk.vision import landmarks, models
@@ -406,6 +407,26 @@ def test_only_edges_on_all_four_sides_are_a_frame() -> None:
     broken = drawn(*SIDES)
     broken[540:575, 630:645] = 200
     assert not framed(broken, FACE)
+
+
+def with_code(image: Image) -> Image:
+    """A white card with a code on it right under `FACE`, wider than that."""
+    shown = image.copy()
+    code = cv2.resize(modules("PARCEL-0042"), (220, 220), interpolation=cv2.INTER_NEAREST)
+    shown[475:695, 530:750] = code[..., None]
+    return shown
+
+
+def test_a_code_under_the_chin_is_no_frame_by_itself_and_hides_none() -> None:
+    assert not framed(with_code(drawn()), FACE)
+    for missing in ("left", "right", "top"):
+        assert not framed(with_code(drawn(*(side for side in SIDES if side != missing))), FACE), missing
+    printed = np.full((720, 1280, 3), 120, np.uint8)
+    cv2.rectangle(printed, (440, 140), (840, 719), (235, 235, 235), -1)
+    cv2.rectangle(printed, (480, 180), (800, 474), (150, 150, 150), -1)
+    assert framed(with_code(printed), FACE)
+    # A sheet's lower edge hidden by the card, or a card before a door frame: nothing in the picture tells them apart.
+    assert framed(with_code(drawn("left", "right", "top")), FACE)
 
 
 @given(

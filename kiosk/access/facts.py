@@ -83,8 +83,7 @@ def variables(facts: Facts) -> Variables:
 
     CEL does not mix whole and fractional numbers in sums, so scores are always fractional. What comes out is plain JSON.
     """
-    verdict, credential = facts.verdict, facts.credential
-    match = verdict if isinstance(verdict, Match) else None
+    match, credential = facts.verdict if isinstance(facts.verdict, Match) else None, facts.credential
     return {
         "subject": {
             "person": facts.subject.person,
@@ -93,16 +92,7 @@ def variables(facts: Facts) -> Variables:
             "tags": list(facts.subject.tags),
             "valid": facts.subject.valid,
         },
-        "verdict": {
-            "kind": KINDS[type(verdict)],
-            "score": float(verdict.score) if isinstance(verdict, Match | NonMatch) else 0.0,
-            "margin": float(match.margin) if match else 0.0,
-            "false_match_rate": float(match.false_match_rate) if match else 1.0,
-            "engine": verdict.engine,
-            "cause": "" if isinstance(verdict, Match) else verdict.cause,
-            "masked": facts.masked,
-            "confirmed": bool(match and match.confirmed),
-        },
+        "verdict": _verdict_variables(facts),
         "quality": {"grade": facts.quality.grade},
         "liveness": {"state": facts.liveness.state, "score": float(facts.liveness.score), "cause": facts.liveness.cause},
         "presentation": {"faces": facts.faces, "attempt": facts.attempt},
@@ -120,6 +110,21 @@ def variables(facts: Facts) -> Variables:
         },
         "time": time_variables(facts.time),
         "site": {"name": facts.site},
+    }
+
+
+def _verdict_variables(facts: Facts) -> dict[str, object]:
+    verdict = facts.verdict
+    match = verdict if isinstance(verdict, Match) else None
+    return {
+        "kind": KINDS[type(verdict)],
+        "score": float(verdict.score) if isinstance(verdict, Match | NonMatch) else 0.0,
+        "margin": float(match.margin) if match else 0.0,
+        "false_match_rate": float(match.false_match_rate) if match else 1.0,
+        "engine": verdict.engine,
+        "cause": "" if isinstance(verdict, Match) else verdict.cause,
+        "masked": facts.masked,
+        "confirmed": bool(match and match.confirmed),
     }
 
 

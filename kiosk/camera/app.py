@@ -23,10 +23,10 @@ from kiosk.capture.v4l2 import Format, formats
 from kiosk.errors import CameraError, ConfigurationError
 from kiosk.eye.process import bare_environment
 from kiosk.settings import CameraSettings, QualitySettings
+from kiosk.terminal import Json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Which cameras there are, and what one of them gives.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _PATIENCE = 10.0
 """Seconds a probe may take beyond opening and looking."""
 

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from kiosk.cloud import faces, library
-from kiosk.cloud.command import Config, Json, Overrides, load, print_json
+from kiosk.cloud.command import load
 from kiosk.cloud.doctor import Examination, examine
 from kiosk.cloud.session import Session
-from kiosk.cloud.show import plain
 from kiosk.cloud.tape import Tape
 from kiosk.recognition.build import TencentSettings
 from kiosk.settings import Settings
+from kiosk.terminal import Config, Json, Overrides, plain, print_json
 
 cloud = faces.app
 cloud.add_typer(library.groups, name="groups")

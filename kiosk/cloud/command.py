@@ -5,29 +5,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec
 
-import msgspec
 import typer
 from rich.console import Console
 
-from kiosk import configuration, logs, slugs
+from kiosk import logs, terminal
 from kiosk.cloud import show
 from kiosk.cloud.reply import Reply
 from kiosk.cloud.session import Session
 from kiosk.cloud.tape import Tape
 from kiosk.errors import ConfigurationError, KioskError, RecogniserError
 from kiosk.settings import Settings
+from kiosk.terminal import Config, Json, Overrides, print_json
 
 P = ParamSpec("P")
 Command = Callable[Concatenate[Session, P], Awaitable[Reply]]
-
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 class Picture(NamedTuple):
@@ -86,27 +81,15 @@ def command(app: typer.Typer, name: str) -> Callable[[Command[P]], Command[P]]:
 
 def load(config: Path | None, overrides: list[str] | None) -> Settings:
     """Settings, after which the log is as they say. Raises ConfigurationError."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = terminal.load(config, overrides)
     logs.configure(read.log)
     return read
 
 
 def tell(error: KioskError, read: Settings, *, as_json: bool) -> None:
-    """Slug, the vendor's code, what it means to an operator, and where; on standard error, or as JSON on standard output."""
+    """With the vendor's code and the field it names."""
     code, field = (error.code, error.field) if isinstance(error, RecogniserError) else ("", "")
-    meaning = slugs.to_operator(error.slug, read.site.language)
-    if as_json:
-        told = {"slug": error.slug, "code": code, "field": field, "meaning": meaning, "detail": error.detail}
-        print_json({"error": told})
-        return
-    console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]{error.slug}[/]" + (f"  {show.plain(code)}" if code else ""), soft_wrap=True)
-    console.print(f"  {show.plain(meaning)}", soft_wrap=True)
-    console.print(f"  [dim]{show.plain(error.detail)}[/]", soft_wrap=True)
-
-
-def print_json(value: object) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    terminal.tell(error, read.site.language, in_json=as_json, besides={"code": code, "field": field})
 
 
 async def _ask(session: Session, ask: Callable[[Session], Awaitable[Reply]]) -> Reply:

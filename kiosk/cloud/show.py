@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from kiosk.cloud.bar import Bar
 from kiosk.cloud.reply import Reply
 from kiosk.cloud.session import Session
 from kiosk.recognition.tencent.iai.searching import Membership
+from kiosk.terminal import plain
 
 _SCORES = frozenset({"score", "confidence", "similarity"})
 _BOX = {"x", "y", "width", "height"}
@@ -59,11 +59,6 @@ def as_text(reply: Reply, session: Session, console: Console) -> None:
         console.print(f"[dim]{plain(line)}[/]", soft_wrap=True)
     for notice in session.notices:
         console.print(f"[yellow]notice[/] {plain(notice)}", soft_wrap=True)
-
-
-def plain(text: str) -> str:
-    """Text from outside: no markup, no control characters."""
-    return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
 def rows(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -11,16 +11,13 @@ from typing import Annotated
 
 import typer
 
-from kiosk import configuration
 from kiosk.access import code as codes
 from kiosk.access import pin as pins
 from kiosk.credentials import keys
 from kiosk.errors import ConfigurationError, did_you_mean
+from kiosk.terminal import Config, Overrides, load
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keys, signed codes and PINs.")
-
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
 
 
 @app.command()
@@ -31,7 +28,7 @@ def key(
     overrides: Overrides = None,
 ) -> None:
     """Make the pair of keys for signed codes."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     public = public or read.site.state_dir / read.credentials.code_key_file
     keys.create(private, public)
     typer.echo(f"{private}: keep it where codes are issued\n{public}: the box checks codes with it")
@@ -49,7 +46,7 @@ def issue(
     overrides: Overrides = None,
 ) -> None:
     """Issue a code for one person, good once and for a short time; printed as text."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     lifetime = read.credentials.code_lifetime if seconds is None else seconds
     if lifetime > read.credentials.code_lifetime:
         raise ConfigurationError(
@@ -76,7 +73,7 @@ def issue(
 @app.command()
 def pin(config: Config = None, overrides: Overrides = None) -> None:
     """Ask for a PIN, twice, and print its hash for `people.NAME.pin_hash`."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     chosen, again = (_ask(prompt) for prompt in ("PIN: ", "again: "))
     if chosen != again:
         raise ConfigurationError("pin_unusable", "the two are not alike")

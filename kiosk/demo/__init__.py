@@ -82,12 +82,7 @@ async def play(
         carpenter = Carpenter(stage.state_dir, portals)
         watcher = Watcher((show.event, carpenter.hear))
         async with _at_work(carpenter.work(), *_cards(seen, stage, watcher)):
-            lasts = max(scene.seconds for scene in scenes) + _LEAVING if scenes else None
-            if isinstance(stage, Example) and lasts is not None:
-                watcher.curtain = stage.raise_curtain()
-                lasts += watcher.curtain - time.monotonic()
-                seconds = min(seconds or lasts, lasts)
-            await watcher.watch(stage, seconds or lasts)
+            await _watch(stage, watcher, scenes, seconds)
         health = await stage.health()
         code = await stage.stop_daemon()
         result, judgements = _result(stage, seen, watcher, health)
@@ -101,6 +96,16 @@ async def play(
         print(msgspec.json.encode(result).decode())  # noqa: T201 (the command's output)
     failed = any(judgement.outcome == "failed" for judgement in judgements)
     return 1 if failed or result["wrong_grants"] or result["errors"] or not result["journal_whole"] else 0
+
+
+async def _watch(stage: Stage, watcher: Watcher, scenes: Sequence[Scene], seconds: float | None) -> None:
+    """Until the last scene is over, or for so many seconds."""
+    lasts = max(scene.seconds for scene in scenes) + _LEAVING if scenes else None
+    if isinstance(stage, Example) and lasts is not None:
+        watcher.curtain = stage.raise_curtain()
+        lasts += watcher.curtain - time.monotonic()
+        seconds = min(seconds or lasts, lasts)
+    await watcher.watch(stage, seconds or lasts)
 
 
 _Set = tuple[Stage, list[Sight], Mapping[str, PortalSettings]]

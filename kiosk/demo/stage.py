@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
-import signal
 import socket
 import sys
 import tempfile
@@ -24,7 +22,8 @@ import msgspec
 
 from kiosk.demo import enrolling
 from kiosk.demo.equipment import ONE_TO_ONE, RULES, card_of, equipped
-from kiosk.errors import CameraError, KioskError, Transient
+from kiosk.demo.processes import clean_environment, end, notify_socket
+from kiosk.errors import CameraError, ConfigurationError, KioskError, Transient
 from kiosk.eye.photos import PhotoEye
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile, create_key
@@ -49,11 +48,13 @@ AGREED = PortalSettings(cloud_consent=True)
 _RATE = 1e-2
 """Of the demo's few people. The vendor's tables begin at 10,000, and would ask of so few what is right for so many."""
 _START_WITHIN = 60.0
-_STOP_WITHIN = 10.0
 
 
 class Stage:
-    """Use as an async context manager: on entry sandbox and people are ready, on exit every process is gone."""
+    """Use as an async context manager: on entry sandbox and people are ready, on exit every process is gone.
+
+    Entering raises KioskError where a part does not start, or the folder to keep holds an earlier run.
+    """
 
     def __init__(
         self, camera: str, *, page: bool, portal: PortalSettings = AGREED, keep: Path | None = None, more: str = ""
@@ -80,7 +81,7 @@ class Stage:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._enrolling.aclose)
-            self.folder = self._keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kiosk-demo-")))
+            self.folder = self._kept() or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kiosk-demo-")))
             self._site = self._site.model_copy(update={"state_dir": self.folder / "state"})
             self._site.state_dir.mkdir(parents=True, exist_ok=True)
             if set(self._portal.engines) != {DEVICE}:
@@ -134,23 +135,23 @@ class Stage:
         await self._enrolling.aclose()
         if rewrite:
             self._configure()
-        with contextlib.closing(_notify_socket(self.folder / "notify")) as told:
+        with contextlib.closing(notify_socket(self.folder / "notify")) as told:
             begun = time.monotonic()
             log = self._stack.enter_context((self.folder / "daemon.log").open("wb"))
             self.daemon = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "kiosk", "run", "--config", str(self.config), *self._overrides()),
-                env=_clean_environment() | {"NOTIFY_SOCKET": str(self.folder / "notify")},
+                env=clean_environment() | {"NOTIFY_SOCKET": str(self.folder / "notify")},
                 stdout=log,
                 stderr=log,
             )
-            self._stack.push_async_callback(_end, self.daemon)
+            self._stack.push_async_callback(end, self.daemon)
             await self._until_ready(told)
             self.ready_seconds = time.monotonic() - begun
 
     async def stop_daemon(self) -> int:
-        """SIGTERM, as systemd does; returns the exit code."""
+        """Returns the exit code."""
         assert self.daemon is not None
-        return await _end(self.daemon)
+        return await end(self.daemon)
 
     async def events(self) -> AsyncIterator[Mapping[str, Any] | None]:
         """The daemon's event stream; None about once a second as a sign of life. Ends with the daemon."""
@@ -173,6 +174,13 @@ class Stage:
     def last_words(self, name: str) -> str:
         """The end of a process's log."""
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-8:])
+
+    def _kept(self) -> Path | None:
+        """Raises ConfigurationError where an earlier run lies there: who is inside, or locked out, would be as that left them."""
+        if self._keep is not None and any(self._keep.glob("state/*")):
+            what = f"{self._keep} holds an earlier run: move it away, or name another folder"
+            raise ConfigurationError("configuration_invalid", what)
+        return self._keep
 
     def _write_secret(self, name: str) -> None:
         path = self.folder / name
@@ -217,11 +225,11 @@ class Stage:
         self.sandbox = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kiosk", "sandbox", "--port", "0", "--appid", APPID, "--bucket", BUCKET),
             *("--secret-id-file", str(self.folder / "secret-id"), "--secret-key-file", str(self.folder / "secret-key")),
-            env=_clean_environment(),
+            env=clean_environment(),
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )
-        stack.push_async_callback(_end, self.sandbox)
+        stack.push_async_callback(end, self.sandbox)
         assert self.sandbox.stdout is not None
         async with asyncio.timeout(_START_WITHIN):
             line = await self.sandbox.stdout.readline()
@@ -273,28 +281,3 @@ def _table(header: str, section: Section) -> str:
     """What differs from the defaults. JSON's strings, numbers and lists are TOML's too."""
     given = section.model_dump(mode="json", exclude_defaults=True)
     return "".join((f"{header}\n", *(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in given.items())))
-
-
-def _notify_socket(path: Path) -> socket.socket:
-    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    path.unlink(missing_ok=True)
-    told.bind(str(path))
-    told.setblocking(False)
-    return told
-
-
-def _clean_environment() -> dict[str, str]:
-    """Without settings meant for another kiosk, and without systemd's own variables."""
-    foreign = ("KIOSK_", "NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECTORY")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-
-
-async def _end(process: asyncio.subprocess.Process) -> int:
-    if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_STOP_WITHIN):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-    return await process.wait()

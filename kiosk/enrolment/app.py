@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 
 from kiosk.enrolment import people, report, scale, upkeep
-from kiosk.enrolment.command import SAYS, Config, Desk, Json, Overrides, PersonId, at_desk, check_id, plain, write
+from kiosk.enrolment.command import SAYS, Desk, PersonId, at_desk, check_id, write
 from kiosk.enrolment.enrolling import Enroller, Enrolment, Order
 from kiosk.enrolment.importing import Importer, Tally, Tell
 from kiosk.enrolment.judging import Judged, called
@@ -21,6 +21,7 @@ from kiosk.enrolment.profile import Profile, Reason
 from kiosk.enrolment.sources import Embeddings, Photos, embeddings_in, particulars_in, photos_in
 from kiosk.recognition.on_device.enrolled import UNCHANGED
 from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.terminal import Config, Json, Overrides, plain
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Who is enrolled on this box.")
 

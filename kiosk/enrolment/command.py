@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from kiosk import configuration, logs, slugs
+from kiosk import logs
 from kiosk.enrolment.profile import Profile
 from kiosk.enrolment.rows import Thumbnails
 from kiosk.enrolment.sources import is_id
@@ -27,10 +24,8 @@ from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import KeyFile
 from kiosk.recognition.on_device.refusal import GalleryRefusal, Why
 from kiosk.settings import Settings
+from kiosk.terminal import load, plain, print_json, tell
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="The person's id.")]
 SAYS: dict[str, Consent] = {"yes": True, "no": False, "unset": None}
 DEFAULT_GROUP = "people"
@@ -98,7 +93,7 @@ class Desk:
         return tuple(dict.fromkeys(named or searched or (DEFAULT_GROUP,)))
 
     def show(self, value: object) -> None:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        print_json(value)
 
     def say(self, text: str) -> None:
         """One line of text, or nothing where JSON is printed."""
@@ -109,20 +104,15 @@ class Desk:
 @contextmanager
 def at_desk(config: Path | None, overrides: list[str] | None, *, as_json: bool = False) -> Iterator[Desk]:
     """Refusals end the command with exit code 1, told on standard error or as JSON; mistakes in settings are raised."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     logs.configure(read.log)
     try:
         yield Desk(read, as_json, Console(highlight=False), Console(stderr=True, highlight=False))
     except ConfigurationError:
         raise
     except KioskError as error:
-        _tell(error, read, as_json=as_json)
+        tell(error, read.site.language, in_json=as_json)
         raise typer.Exit(1) from error
-
-
-def plain(text: str) -> str:
-    """Text from outside: no markup, no control characters."""
-    return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
 def check_id(text: str) -> str:
@@ -162,15 +152,3 @@ def write(file: Path, pieces: Iterable[str]) -> None:
         partial.replace(file)
     except OSError as error:
         raise KioskError("file_unwritable", f"{file}: {error.strerror}") from error
-
-
-def _tell(error: KioskError, read: Settings, *, as_json: bool) -> None:
-    meaning = slugs.to_operator(error.slug, read.site.language)
-    if as_json:
-        told = {"error": {"slug": error.slug, "meaning": meaning, "detail": error.detail}}
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
-        return
-    console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]{error.slug}[/]\n  {plain(meaning)}", soft_wrap=True)
-    if error.detail:
-        console.print(f"  [dim]{plain(error.detail)}[/]", soft_wrap=True)

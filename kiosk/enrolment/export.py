@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kiosk.enrolment.profile import GRADE
-from kiosk.enrolment.report import as_csv, as_json, pages
+from kiosk.enrolment.report import as_csv, pages
 from kiosk.enrolment.rows import COLUMNS, Thumbnails, cards, moment, row_of
 from kiosk.recognition.on_device.enrolled import Person
 from kiosk.recognition.on_device.gallery import Gallery
+from kiosk.terminal import as_json
 
 Marks = Mapping[str, Sequence[tuple[str, float, bool]]]
 

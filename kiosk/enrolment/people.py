@@ -8,19 +8,10 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from kiosk.enrolment.command import (
-    SAYS,
-    Config,
-    Json,
-    Overrides,
-    PersonId,
-    at_desk,
-    group_of,
-    person_of,
-    plain,
-)
+from kiosk.enrolment.command import SAYS, PersonId, at_desk, group_of, person_of
 from kiosk.enrolment.rows import details_of, row_of
 from kiosk.errors import KioskError
+from kiosk.terminal import Config, Json, Overrides, plain
 
 OneGroup = Annotated[str | None, typer.Option("--group", "-g", help="Everybody of this group instead of one person.")]
 OnePerson = Annotated[str | None, typer.Argument(metavar="PERSON", help="The person's id.")]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kiosk.enrolment.enrolling import Enrolment
@@ -16,6 +15,7 @@ from kiosk.enrolment.importing import Tally
 from kiosk.enrolment.judging import Judged
 from kiosk.errors import ConfigurationError, did_you_mean
 from kiosk.slugs import Language
+from kiosk.terminal import as_json
 
 FORMATS = ("csv", "json", "html")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,10 +42,6 @@ def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     writer.writerow(columns)
     writer.writerows([_cell(row[column]) for column in columns] for row in rows)
     return "\ufeff" + stream.getvalue()
-
-
-def as_json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def of_photo(enrolment: Enrolment, photo: Judged, language: Language) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import msgspec
 import typer
 from rich.table import Table
 
-from kiosk.enrolment.command import Config, Desk, Json, Overrides, at_desk, plain
+from kiosk.enrolment.command import Desk, at_desk
 from kiosk.errors import ConfigurationError, KioskError
 from kiosk.recognition.on_device import calibration as scale
+from kiosk.terminal import Config, Json, Overrides, plain
 
 
 def add_to(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from kiosk import slugs
 from kiosk.enrolment import export as exporting
-from kiosk.enrolment.command import Config, Desk, Json, Overrides, at_desk, group_of, plain, write
+from kiosk.enrolment.command import Desk, at_desk, group_of, write
 from kiosk.enrolment.health import Finding, examine, similar_pairs
 from kiosk.enrolment.people import Yes, confirm
 from kiosk.enrolment.profile import GRADE
@@ -21,6 +21,7 @@ from kiosk.enrolment.rows import moment
 from kiosk.errors import KioskError
 from kiosk.recognition.on_device.gallery import Gallery
 from kiosk.recognition.on_device.keys import read_key
+from kiosk.terminal import Config, Json, Overrides, plain
 
 _MOST_TOLD = 20
 """Findings of one kind that are listed on the terminal."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -18,11 +17,10 @@ from kiosk.errors import HardwareError
 from kiosk.hardware.lines import BOARDS, ChipSeen, LineSeen, chips, keepers_of_levels, put_safe
 from kiosk.settings import Settings
 from kiosk.settings.lines import LineAddress, parse
+from kiosk.terminal import Config, Json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The box's lines: relays, contacts, lamps.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
 _KEEPS = (
     "{}: this kernel leaves a released line as it was. kiosk drives its outputs safe all the same; "
     "'dtparam=strict_gpiod' in config.txt makes the kernel let go as well"

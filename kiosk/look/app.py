@@ -16,11 +16,12 @@ from kiosk.errors import CameraError, ConfigurationError, KioskError
 from kiosk.eye.messages import Glanced
 from kiosk.eye.pool import PhotoPool
 from kiosk.look import drawing, told
-from kiosk.look.command import Config, Desk, Json, Overrides, desk_of, print_json, progress
+from kiosk.look.command import Desk, desk_of, print_json, progress
 from kiosk.look.seeing import TURNING, WISH, WORKERS, Seen, camera_of, failure, in_turn, pool, see, watching, worth
 from kiosk.look.show import Show
 from kiosk.ports import Wish
-from kiosk.settings import CameraSettings, QualitySettings
+from kiosk.settings import CameraSettings, QualitySettings, Settings
+from kiosk.terminal import Config, Json, Overrides
 
 app = typer.Typer(add_completion=False)
 
@@ -55,23 +56,29 @@ def look(
     """
     desk = desk_of(config, overrides)
     errand = _Errand(desk, desk.settings.enrolment if enrolment else desk.settings.quality, as_json=json)
-    cameras = [camera_of(desk.settings, source) for source in sources or ()]
-    if live or any(cameras) or not sources:
-        if len(cameras) > 1 or (cameras and cameras[0] is None) or not (live or sources):
-            raise ConfigurationError(
-                "configuration_invalid", "name photos, or one camera; --live wants a camera, and takes the first"
-            )
-        if live and draw:
-            raise ConfigurationError("configuration_invalid", "--draw wants a single picture, --live has many")
-        camera = cameras[0] if cameras else camera_of(desk.settings, None)
-        assert camera is not None, "the settings have at least one"
-        failed = asyncio.run(errand.live(camera, seconds) if live else errand.camera(camera, seconds or _GLANCE, draw))
+    camera = _one_camera(desk.settings, sources or [], live=live)
+    if draw and (live or (camera is None and len(sources or ()) > 1)):
+        raise ConfigurationError("configuration_invalid", "--draw wants a single picture" + (", --live has many" if live else ""))
+    if camera is None:
+        failed = asyncio.run(errand.photos([Path(source) for source in sources or ()], draw, TURNING if enrolment else WISH))
     else:
-        if draw and len(sources) > 1:
-            raise ConfigurationError("configuration_invalid", "--draw wants a single picture")
-        failed = asyncio.run(errand.photos([Path(source) for source in sources], draw, TURNING if enrolment else WISH))
+        failed = asyncio.run(errand.live(camera, seconds) if live else errand.camera(camera, seconds or _GLANCE, draw))
     if failed:
         raise typer.Exit(1)
+
+
+def _one_camera(settings: Settings, sources: Sequence[str], *, live: bool) -> _Camera | None:
+    """The camera to look at; None where photos were named. Raises ConfigurationError where neither is clear."""
+    cameras = [camera_of(settings, source) for source in sources]
+    if sources and not live and not any(cameras):
+        return None
+    if len(cameras) > 1 or None in cameras or not (live or sources):
+        raise ConfigurationError(
+            "configuration_invalid", "name photos, or one camera; --live wants a camera, and takes the first"
+        )
+    camera = cameras[0] if cameras else camera_of(settings, None)
+    assert camera is not None, "the settings have at least one"
+    return camera
 
 
 class _Errand:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kiosk import configuration, logs
+from kiosk import logs
 from kiosk.settings import Settings
-
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+from kiosk.terminal import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class Desk:
 
 
 def desk_of(config: Path | None, overrides: list[str] | None) -> Desk:
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     logs.configure(read.log)
     return Desk(read, Console(highlight=False), Console(stderr=True, highlight=False))
 

@@ -16,13 +16,13 @@ from kiosk.enrolment.profile import Profile, Reason
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye.pool import PhotoPool
 from kiosk.look import page, told
-from kiosk.look.command import Config, Desk, Json, Overrides, desk_of, print_json, progress
+from kiosk.look.command import Desk, desk_of, print_json, progress
 from kiosk.look.grading import Graded, Summary, reasons_of, summary, worst_first
 from kiosk.look.photos import files_in, shown
 from kiosk.look.seeing import TURNING, in_turn, pool, see
-from kiosk.look.show import plain
 from kiosk.ports import AnalysedPhoto
 from kiosk.settings import EnrolmentSettings
+from kiosk.terminal import Config, Json, Overrides, printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="How good photos are, before anybody is enrolled with them.")
 
@@ -129,5 +129,5 @@ def _show(desk: Desk, found: Summary, target: Path | None) -> None:
         console.print(f"[yellow]{found.no_pictures}[/] files are no pictures")
     if target is not None:
         console.print(
-            f"written to {plain(shown(target))}: it shows faces, delete it when it has served", markup=False, soft_wrap=True
+            f"written to {printable(shown(target))}: it shows faces, delete it when it has served", markup=False, soft_wrap=True
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -18,6 +17,7 @@ from kiosk.look.seeing import NO_LIVENESS, Seen, advice, liveness
 from kiosk.ports import AnalysedFace, AnalysedPhoto
 from kiosk.settings import QualitySettings
 from kiosk.slugs import Language
+from kiosk.terminal import plain, printable
 
 UNKNOWN = "not assessed"
 _WIDE = 16
@@ -42,7 +42,7 @@ class Show:
         """One picture with all that can be said of it."""
         if seen.photo is None:
             because = self._because(seen.slug, seen.detail)
-            return Text.assemble((plain(seen.source), "bold"), "  ", *because, no_wrap=True, overflow="ignore")
+            return Text.assemble((printable(seen.source), "bold"), "  ", *because, no_wrap=True, overflow="ignore")
         parts: list[RenderableType] = [self._title(seen, seen.photo)]
         for number, face in enumerate(seen.photo.faces, 1):
             parts += [self.face(number, face), Padding(_all_measures(face.quality), (0, 0, 1, 2))]
@@ -51,7 +51,7 @@ class Show:
     def live(self, seen: Seen, pace: str) -> RenderableType:
         """A panel that is shown again and again."""
         photo = seen.photo
-        title = f"[bold]{escape(plain(seen.source))}[/]"
+        title = f"[bold]{plain(seen.source)}[/]"
         if photo is None or not photo.faces:
             words = slugs.to_operator(seen.slug or "no_face", self._language)
             return Panel(Text(words, style="red" if seen.slug else "dim"), title=title, subtitle=pace)
@@ -77,21 +77,16 @@ class Show:
     def _title(self, seen: Seen, photo: AnalysedPhoto) -> Text:
         faces = f"{len(photo.faces)} face{'s' * (len(photo.faces) != 1)}"
         turned = f", turned by {90 * photo.turned}°" if photo.turned else ""
-        told = f"  {photo.width}×{photo.height} {plain(photo.format)}{turned}, {faces}"
+        told = f"  {photo.width}×{photo.height} {printable(photo.format)}{turned}, {faces}"
         because = ("\n", *self._because(seen.slug)) if seen.slug else ()
-        return Text.assemble((plain(seen.source), "bold"), told, *because, no_wrap=True, overflow="ignore")
+        return Text.assemble((printable(seen.source), "bold"), told, *because, no_wrap=True, overflow="ignore")
 
     def _because(self, slug: str, detail: str = "") -> Iterator[str | tuple[str, str]]:
         words = slugs.to_operator(slug, self._language)
         yield slug, "red"
         yield f"  {words}"
         if detail not in {"", words}:
-            yield f" ({plain(detail)})", "dim"
-
-
-def plain(text: str) -> str:
-    """Text from outside, without control characters."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+            yield f" ({printable(detail)})", "dim"
 
 
 def worn(seen: AnalysedFace) -> str:

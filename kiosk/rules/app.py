@@ -18,8 +18,9 @@ from kiosk.errors import ConfigurationError, KioskError
 from kiosk.journal import log
 from kiosk.rules import past, pictures
 from kiosk.rules.cases import run, undecided
-from kiosk.rules.command import Config, Desk, Json, Overrides, Since, at_desk, plain
+from kiosk.rules.command import Desk, Since, at_desk
 from kiosk.rules.replay import replay as replayed
+from kiosk.terminal import Config, Json, Overrides, plain
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What the rules say, and would have said.")
 

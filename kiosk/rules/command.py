@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console, RenderableType
-from rich.markup import escape
 
 from kiosk import configuration
 from kiosk.access import soundness
@@ -18,10 +16,8 @@ from kiosk.access.calendar import Calendar
 from kiosk.access.policy import Policy
 from kiosk.clock import zone
 from kiosk.settings import Settings
+from kiosk.terminal import load, print_json
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="The TOML file; without it, the defaults.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides one setting.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Since = Annotated[str, typer.Option("--since", metavar="7d", help="How far back: 7d, 12h, 30m or a date; by default all.")]
 
 _WIDTH = 120
@@ -50,7 +46,7 @@ class Desk:
     def show(self, value: object, *pictures: RenderableType) -> None:
         """`value` where JSON is printed, else the pictures."""
         if self.as_json:
-            sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+            print_json(value)
             return
         for picture in pictures:
             self.console.print(picture, soft_wrap=isinstance(picture, str))
@@ -58,12 +54,7 @@ class Desk:
 
 def at_desk(config: Path | None, overrides: list[str] | None, *, as_json: bool) -> Desk:
     """Raises ConfigurationError for mistakes in settings other than of a rule's sense."""
-    read = configuration.load(config, configuration.pairs(overrides or []))
+    read = load(config, overrides)
     width = None if sys.stdout.isatty() else _WIDTH
     out = Console(highlight=False, width=width)
     return Desk(read, configuration.places(config, read), as_json, out, Console(stderr=True, highlight=False))
-
-
-def plain(text: str) -> str:
-    """Text from outside: no markup, no control characters."""
-    return escape("".join(c if c.isprintable() else "?" for c in text))

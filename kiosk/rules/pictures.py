@@ -13,10 +13,10 @@ from kiosk.access.explain import Asked, Explanation, Seen
 from kiosk.access.policy import DEFAULT_RULE
 from kiosk.access.soundness import Finding, Soundness, told
 from kiosk.rules.cases import Case
-from kiosk.rules.command import plain
 from kiosk.rules.past import Then
 from kiosk.rules.replay import Replay
 from kiosk.settings import RuleSettings, Settings
+from kiosk.terminal import plain
 
 _TICK = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]–[/]"}
 _HELD = {

@@ -7,57 +7,30 @@ ask for recognition and say who is in view; it cannot grant anything.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import msgspec
 
-from kiosk import slugs
 from kiosk.access import alive
 from kiosk.access.policy import Policy
 from kiosk.access.portal import Decided, Present, Presented
-from kiosk.domain import AttackPresentation, Began, Credential, Crowd, Ended, Inconclusive, Shot, Told
+from kiosk.domain import Began, Credential, Crowd, Ended, Inconclusive, Shot, Told
 from kiosk.errors import JournalError
 from kiosk.eye import messages
 from kiosk.eye.supervisor import EyeSupervisor
 from kiosk.recognition.build import Vote
 from kiosk.recognition.strategy import Answer, Strategy
-from kiosk.service.account import evidence, main_defect, summary
+from kiosk.service.account import evidence, main_defect
 from kiosk.service.claims import Claims
 from kiosk.service.door import Door, Settled
 from kiosk.service.facts import Moment, Surroundings
+from kiosk.service.inquiry import Inquiry
 from kiosk.service.sight import Sight
 from kiosk.service.tally import Tally
+from kiosk.service.visits import Visit, Visits
 from kiosk.settings import PortalSettings
-
-T = TypeVar("T")
-
-FRESH = 0.5
-"""Of verdict_ttl that must be left of a shot which has waited for its claim; else another one is taken."""
-
-
-@dataclasses.dataclass(slots=True)
-class Visit:
-    """What is known of one presentation so far.
-
-    `asked`: recognisers were, about its last shot; `credential`: the newest one good at that time; `waits_for`: the slug of
-    what must come first.
-    """
-
-    presentation: int
-    began_at: float
-    told: str = "looking"
-    shot: Shot | None = None
-    shot_at: float = 0.0
-    answer: Answer | None = None
-    settled: Settled | None = None
-    asked: bool = False
-    credential: Credential | None = None
-    waits_for: str = ""
-    gone: bool = False
-    published: bool = False
 
 
 class Attendant:
@@ -75,17 +48,15 @@ class Attendant:
         vote: Vote | None = None,
     ) -> None:
         """`policy`: gives the present one; each decision is made by one of them."""
-        self._name = name
         self._settings = settings
-        self._strategy = strategy
+        self._inquiry = Inquiry(settings, strategy, vote, tally)
         self._policy = policy
         self._door = door
         self._tally = tally
-        self._vote = vote
         self._surroundings = surroundings
         self._claims = Claims(settings.claim_within, claiming=settings.strategy == "claim+compare")
         self._tasks: asyncio.TaskGroup | None = None
-        self._visits: dict[int, Visit] = {}
+        self._visits = Visits(name, settings.camera, tally)
         self._faces = 0
         self._eye: EyeSupervisor | None = None
         self._sight = Sight(settings.camera, tally, self._record_sight)
@@ -107,11 +78,10 @@ class Attendant:
                 self._door.post(Present(at, present))
                 if self._sight.look(at, unsound):
                     self._nobody_is_seen(at, unsound or "")
-            case Began(presentation=presentation, at=at):
-                self._visits[presentation] = Visit(presentation, at)
-                self._tally.presentation_began(self._settings.camera, presentation, at)
+            case Began():
+                self._visits.begin(message)
             case Told(presentation=presentation, slug=slug):
-                self._on_told(presentation, slug)
+                self._visits.tell(presentation, slug)
             case Shot():
                 self._on_shot(message)
             case Crowd():
@@ -126,7 +96,7 @@ class Attendant:
         if not self._claims.take(credential):
             self._door.post(Presented(credential.at, credential))
             return
-        for visit in self._visits.values():
+        for visit in self._visits:
             if visit.waits_for and visit.shot is not None:
                 self._resume(visit, visit.shot)
 
@@ -143,50 +113,34 @@ class Attendant:
 
     def _nobody_is_seen(self, at: float, reason: str) -> None:
         self._door.post(Present(at, ()))
-        for visit in list(self._visits.values()):
+        for visit in self._visits:
             visit.gone = True
-            self._finish(visit, reason)
-
-    def _on_told(self, presentation: int, slug: str) -> None:
-        visit = self._visits.get(presentation)
-        if visit is not None and slug in slugs.TABLE:
-            visit.told = slug
-            self._tally.told(presentation, slug)
+            self._visits.finish(visit, reason)
 
     def _on_shot(self, shot: Shot) -> None:
-        visit = self._open_for(shot)
+        visit = self._visits.open_for(shot)
         if visit is None:
             return
-        if self._claims.claiming and not self._claims.claimed(time.monotonic()) and not self._refusal(shot):
+        if self._claims.claiming and not self._claims.claimed(time.monotonic()) and not self._inquiry.refusal(shot):
             visit.waits_for = "credential_wanted"
-            self._on_told(visit.presentation, visit.waits_for)
+            self._visits.tell(visit.presentation, visit.waits_for)
             return
         self._ask(visit, shot)
 
     def _on_crowd(self, crowd: Crowd) -> None:
-        """Asked about in one go only where everybody may be: the picture shows them all."""
-        visits = [(shot, self._open_for(shot)) for shot in crowd.shots]
-        if self._settings.strategy == "crowd" and all(visit and self._may_be_shown(shot) for shot, visit in visits):
-            for _, visit in visits:
-                assert visit is not None, "each of them was just found"
+        visits = [visit for shot in crowd.shots if (visit := self._visits.open_for(shot))]
+        if len(visits) == len(crowd.shots) and self._inquiry.is_of_all(crowd):
+            for visit in visits:
                 visit.asked = True
             self._spawn(self._tell_apart(crowd))
             return
         for shot in crowd.shots:
             self._on_shot(shot)
 
-    def _open_for(self, shot: Shot) -> Visit | None:
-        """The visit that the shot is of, where it may still lead to anything."""
-        visit = self._visits.get(shot.probe.presentation)
-        if visit is None or (visit.settled is not None and visit.settled.outcome == "granted"):
-            return None
-        visit.shot, visit.shot_at = shot, time.monotonic()
-        return visit
-
     def _resume(self, visit: Visit, shot: Shot) -> None:
         """What was waited for has come; a shot that has become too old for a verdict is taken again."""
         visit.waits_for = ""
-        if shot.probe.captured_at + self._settings.verdict_ttl * (1 - FRESH) > time.monotonic():
+        if self._inquiry.is_fresh(shot, time.monotonic()):
             self._ask(visit, shot)
         elif self._eye is not None:
             self._eye.tell(messages.Outcome(visit.presentation, "unasked"))
@@ -196,13 +150,6 @@ class Attendant:
         visit.asked, visit.credential = True, self._claims.newest(now)
         self._spawn(self._recognise(visit, shot, self._claims.claimed(now)))
 
-    def _may_be_shown(self, shot: Shot) -> bool:
-        return not self._wants_vote(shot) and not self._refusal(shot)
-
-    def _refusal(self, shot: Shot) -> AttackPresentation | Inconclusive | None:
-        """Why nobody would be asked, as far as is known before the vote."""
-        return None if self._wants_vote(shot) else alive.refusal(self._settings.liveness, shot.liveness)
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._tasks is None:
             work.close()
@@ -210,70 +157,36 @@ class Attendant:
         self._tasks.create_task(work)
 
     async def _recognise(self, visit: Visit, shot: Shot, claimed: str) -> None:
-        vote = await self._voted(shot, claimed)
-        refused = alive.refusal(self._settings.liveness, shot.liveness, vote)
-        if refused:
-            answer = Answer(refused)
-        elif claimed:
-            answer = await self._timed(lambda until: self._strategy.verify(shot.probe, claimed, until), shot)
-        else:
-            answer = await self._timed(lambda until: self._strategy.answer(shot.probe, until), shot)
-        for opinion in answer.opinions:
-            self._tally.opinion(opinion)
-        self._decide(visit, shot, answer, vote)
-
-    async def _voted(self, shot: Shot, claimed: str) -> float | Inconclusive | None:
-        """The cloud's word on liveness; None where it is not asked."""
-        vote = self._vote
-        if vote is None or not self._wants_vote(shot):
-            return None
-        return await self._timed(lambda until: vote(shot.probe, claimed, until), shot)
-
-    def _wants_vote(self, shot: Shot) -> bool:
-        return self._vote is not None and alive.wants_vote(self._settings.liveness, shot.liveness)
+        self._decide(visit, shot, *await self._inquiry.about(shot, claimed))
 
     async def _tell_apart(self, crowd: Crowd) -> None:
-        answers = await self._timed(lambda until: self._strategy.answers(crowd, until), *crowd.shots)
+        answers = await self._inquiry.about_all(crowd)
         for shot in crowd.shots:
-            answer = answers[shot.probe.presentation]
-            for opinion in answer.opinions:
-                self._tally.opinion(opinion)
             visit = self._visits.get(shot.probe.presentation)
             if visit is not None:
-                self._decide(visit, shot, answer)
-
-    async def _timed(self, ask: Callable[[float], Awaitable[T]], *shots: Shot) -> T:
-        now = time.monotonic()
-        self._tally.heartbeat.pending("recognition", now)
-        try:
-            return await ask(min(now + self._strategy.seconds, *(self._expiry(shot) for shot in shots)))
-        finally:
-            self._tally.heartbeat.completed("recognition")
+                self._decide(visit, shot, answers[shot.probe.presentation])
 
     def _decide(self, visit: Visit, shot: Shot, answer: Answer, vote: float | Inconclusive | None = None) -> None:
         visit.answer = answer
         now, policy = time.monotonic(), self._policy()
         moment = Moment(self._door.facts(), self._faces, self._claims.newest(now) or visit.credential)
         facts = self._surroundings.facts(answer.verdict, shot, moment)
-        decision = policy.decide(facts, self._expiry(shot))
+        decision = policy.decide(facts, self._inquiry.expiry(shot))
         self._door.post(Decided(now, visit.presentation, decision), evidence(answer, shot, policy, facts, vote), shot.usable_at)
-
-    def _expiry(self, shot: Shot) -> float:
-        return shot.probe.captured_at + self._settings.verdict_ttl
 
     def _on_settled(self, settled: Settled) -> None:
         visit = self._visits.get(settled.presentation)
         if visit is None:
             return
         visit.settled = settled
-        if settled.outcome == "granted":
+        if visit.granted:
             self._claims.spend()
         visit.told = settled.reason
         self._tally.told(visit.presentation, settled.reason)
         if self._eye is not None:
             self._eye.tell(messages.Outcome(visit.presentation, settled.result))
-        if settled.outcome == "granted" or visit.gone:
-            self._finish(visit, settled.reason)
+        if visit.granted or visit.gone:
+            self._visits.finish(visit, settled.reason)
 
     def _on_ended(self, ended: Ended) -> None:
         visit = self._visits.get(ended.presentation)
@@ -281,7 +194,7 @@ class Attendant:
             return
         visit.gone = True
         if visit.settled is not None:
-            self._finish(visit, visit.settled.reason)
+            self._visits.finish(visit, visit.settled.reason)
         elif not visit.asked:
             self._spawn(self._record_glimpse(visit, ended))
 
@@ -290,7 +203,7 @@ class Attendant:
         reason = (objection := alive.objection(ended.liveness)) or visit.waits_for or main_defect(ended.defects)
         why = {"liveness": msgspec.structs.asdict(ended.liveness)} if objection else {}
         await self._write("denied", visit.presentation, {"reason": reason, "frames": ended.frames, **why})
-        self._finish(visit, reason, grade=ended.best.grade if ended.best else 0)
+        self._visits.finish(visit, reason, grade=ended.best.grade if ended.best else 0)
 
     def _record_sight(self, kind: str, body: Mapping[str, object]) -> None:
         self._spawn(self._write(kind, None, body))
@@ -300,10 +213,3 @@ class Attendant:
             await self._door.record(kind, presentation, body)
         except JournalError as error:
             self._tally.error(error)
-
-    def _finish(self, visit: Visit, reason: str, grade: int | None = None) -> None:
-        if not visit.published:
-            visit.published = True
-            self._tally.presentation_finished(self._name, summary(visit, reason, grade))
-        if visit.gone:
-            self._visits.pop(visit.presentation, None)

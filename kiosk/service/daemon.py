@@ -24,6 +24,7 @@ from kiosk.metrics import Metrics
 from kiosk.recognition.build import Engines
 from kiosk.service.portals import Portals
 from kiosk.service.rulebook import Rulebook
+from kiosk.service.spent import Spent
 from kiosk.service.tally import Tally
 from kiosk.settings import Settings
 from kiosk.web.admin import Admin
@@ -87,7 +88,9 @@ class Daemon:
             self._heartbeat.register("recognition", engines.seconds + 5.0)
             await self._portals.open(journal, engines)
             if self._settings.web.admin:
-                self._admin = Admin(self._settings.site.state_dir, self._portals.doors, functools.partial(_note, journal))
+                state_dir = self._settings.site.state_dir
+                spent = Spent(state_dir / "spent-commands.json")
+                self._admin = Admin(state_dir, self._portals.doors, functools.partial(_note, journal), spent)
             async with asyncio.TaskGroup() as group:
                 await self._until_stopped(group, engines, journal)
             await journal.append("daemon_stopped", "", None, {})

@@ -33,9 +33,11 @@ DEVICE: dict[str, Entry] = {
     ),
     "wiegand_length": Entry("device", AGAIN, ("a Wiegand frame of neither 26 nor 34 bits", "韦根帧不是 26 或 34 位")),
     "wiegand_parity": Entry("device", AGAIN, ("a Wiegand frame with wrong parity", "韦根帧校验错误")),
-    "spent_unreadable": Entry("device", OUT, ("the list of used codes is damaged", "已用二维码列表损坏")),
+    "spent_unreadable": Entry("device", OUT, ("the list of used codes or commands is damaged", "已用二维码或命令列表损坏")),
     "spent_unwritable": Entry(
-        "device", OUT, ("the list of used codes cannot be written: none is accepted", "已用二维码列表无法写入，拒绝所有")
+        "device",
+        OUT,
+        ("the list of used codes or commands cannot be written: none is accepted", "已用二维码或命令列表无法写入，拒绝所有"),
     ),
     "journal_unwritable": Entry("device", OUT, ("the journal cannot be written: nothing is granted", "日志无法写入，拒绝放行")),
     "journal_missing": Entry("device", NOBODY, ("there is no journal to read", "找不到日志")),

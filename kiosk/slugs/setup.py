@@ -29,7 +29,6 @@ SETUP: dict[str, Entry] = {
         "setup", NOBODY, ("the command is too old, or good for more than a minute", "命令已过期，或有效期超过一分钟")
     ),
     "command_replayed": Entry("setup", NOBODY, ("this nonce was taken before", "命令重复提交")),
-    "command_refused": Entry("setup", NOBODY, ("too many commands within a minute", "命令过于频繁")),
     "rule_test_invalid": Entry("setup", NOBODY, ("a rule test has mistakes", "规则测试有误")),
     "rule_tests_missing": Entry("setup", NOBODY, ("there are no rule tests", "没有规则测试")),
     "event_unknown": Entry("setup", NOBODY, ("the journal has no such decision", "日志中没有此决定")),

@@ -3,6 +3,9 @@
 Under a living chin there is a neck and a collar, not a straight line. In 1 ms, it was seen in all of 146 frames of
 simulated flat and bent prints, telephones and pictures held up in a scene, in 36 of 40 tablets, and in no cut-out; in none of
 774 frames of living people from seven webcam and other clips, 77 of the demo's scene, 23 press photos and 80 of openpeople.
+
+A card with a code, held right under the chin by somebody in a door frame, gives all four as well. It has the edges of a portrait
+with a code below it, and counts like one: whoever could excuse an edge by a code would print one.
 """
 
 from __future__ import annotations

@@ -35,7 +35,6 @@ TOKEN_FILE = "admin-token"  # noqa: S105 (a file's name)
 
 MOST_AHEAD = 60.0
 """Seconds that a command may be good for."""
-MOST_NONCES = 10_000
 _MOST_BODY = 10_000
 _ANSWER_WITHIN = 10.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -53,6 +52,15 @@ class Journal(Protocol):
     async def __call__(self, kind: str, portal: str, body: Mapping[str, object]) -> None: ...
 
 
+class Spent(Protocol):
+    """Remembers on disk what was used.
+
+    Whether it is used for the first time; times are Unix seconds. Raises HardwareError where it cannot be remembered.
+    """
+
+    async def spend(self, identity: str, expires_at: float, now: float) -> bool: ...
+
+
 class Order(Struct, frozen=True, forbid_unknown_fields=True):
     """`expires_at`: Unix seconds."""
 
@@ -62,34 +70,6 @@ class Order(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Level(Struct, frozen=True, forbid_unknown_fields=True):
     active: bool
-
-
-class Nonces:
-    """Takes each command once: refuses what is too old, is good for too long, or was seen.
-
-    Nonces are not kept over a restart; instead, nothing is taken that could have been given before it: right after a start
-    a command must be good for nearly the whole minute.
-    """
-
-    def __init__(self, wall: Callable[[], float]) -> None:
-        self._wall = wall
-        self._began = wall()
-        self._seen: dict[str, float] = {}
-
-    def take(self, order: Order) -> str | None:
-        """None where it may be carried out, else the slug that says why not."""
-        now = self._wall()
-        # Nonces are kept though their time is over, as long as there is room: a clock may be put back.
-        for nonce in [nonce for nonce, until in self._seen.items() if until < now][: max(0, len(self._seen) - MOST_NONCES)]:
-            del self._seen[nonce]
-        if not max(now, self._began + MOST_AHEAD) < order.expires_at <= now + MOST_AHEAD:
-            return "command_expired"
-        if order.nonce in self._seen:
-            return "command_replayed"
-        if len(self._seen) > 2 * MOST_NONCES:
-            return "command_refused"
-        self._seen[order.nonce] = order.expires_at
-        return None
 
 
 def read_token(state_dir: Path) -> str:
@@ -112,12 +92,18 @@ class Admin:
     """Event loop only. `page_token` is for the page, whoever may look at that: it is good for simulated lines alone."""
 
     def __init__(
-        self, state_dir: Path, doors: Mapping[str, Door], journal: Journal, wall: Callable[[], float] = time.time
+        self,
+        state_dir: Path,
+        doors: Mapping[str, Door],
+        journal: Journal,
+        spent: Spent,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._state_dir = state_dir
         self._doors = doors
         self._journal = journal
-        self._nonces = Nonces(wall)
+        self._spent = spent
+        self._wall = wall
         self._token = read_token(state_dir)
         self.page_token = secrets.token_urlsafe(32)
 
@@ -152,7 +138,7 @@ class Admin:
                 return refusal(422, "request_malformed", detail=str(error)[:300])
             except HTTPException as error:
                 return refusal(error.status_code, "request_malformed", detail=error.detail)
-            except JournalError as error:
+            except (JournalError, HardwareError) as error:
                 return refusal(503, error.slug, detail=error.detail)
 
         return guard
@@ -185,7 +171,7 @@ class Admin:
         if portal not in self._doors:
             return refusal(404, "portal_unknown", detail=f"no portal '{portal}'")
         ordered = msgspec.convert(command, Command)
-        refused = self._nonces.take(order)
+        refused = await self._refused(order)
         by = _by(request)
         row: dict[str, object] = {"command": command, "nonce": order.nonce, "expires_at": order.expires_at, "by": by}
         row |= {"refused": refused} if refused else {}
@@ -198,6 +184,13 @@ class Admin:
         except TimeoutError:
             return refusal(504, "outcome_unknown")
         return told(200, {"outcome": slug}) if slug == DONE else refusal(409, slug)
+
+    async def _refused(self, order: Order) -> str | None:
+        """The slug of why it may not be carried out; None where it may, and never again."""
+        now = self._wall()
+        if not now < order.expires_at <= now + MOST_AHEAD:
+            return "command_expired"
+        return None if await self._spent.spend(order.nonce, order.expires_at, now) else "command_replayed"
 
 
 def _by(request: Request) -> str:
