@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +99,10 @@ def demo(
     portal = {name: value for name, value in portal.items() if value != PortalSettings.model_fields[name].default}
     portal |= {"strategy": strategy} if strategy else {}
     wanted = Wanted(config, configuration.pairs(overrides or []), camera, portal)
-    sys.exit(asyncio.run(play(wanted, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or ())))
+    try:
+        sys.exit(asyncio.run(play(wanted, seconds=seconds, page=page, as_json=json, keep=keep, svg=svg, photos=enrol or ())))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
 
 
 @app.command()

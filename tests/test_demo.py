@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -105,6 +106,22 @@ def test_what_a_run_left_is_neither_mixed_with_the_next_nor_touched(tmp_path: Pa
     assert (process.returncode, output) == (78, "")
     assert f"{tmp_path} holds an earlier run: move it away, or name another folder" in " ".join(errors.split())
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [left]
+
+
+@pytest.mark.parametrize("begun", ["sandbox.log", "daemon.log"])
+def test_a_demo_that_is_ended_while_it_begins_leaves_nobody_behind(tmp_path: Path, begun: str) -> None:
+    with demo("--keep", str(tmp_path)) as process:
+        _wait_for((tmp_path / begun).exists)
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [pid for pid, command in _commands() if str(tmp_path) in command] == []
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield int(file.parent.name), file.read_bytes().decode(errors="replace")
 
 
 def _strike_eye(process: subprocess.Popen[str], folder: Path, number: signal.Signals, but_not: int = 0) -> int:

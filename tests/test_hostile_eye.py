@@ -17,8 +17,8 @@ from kiosk.domain import Began, Crowd, Ended, Shot
 from kiosk.eye import messages
 from kiosk.journal.log import verify
 from kiosk.settings import LivenessPolicy
+from tests.attendant_stage import running
 from tests.hostile_eye import said, spoken
-from tests.test_attendant import running
 
 Story = list[dict[str, Any]]
 

@@ -24,6 +24,7 @@ from kiosk.demo.cards import present_cards
 from kiosk.demo.carpenter import Carpenter
 from kiosk.demo.example import Example, sights
 from kiosk.demo.judge import Judgement, judge, wrong_grants
+from kiosk.demo.processes import cancel_on_sigterm
 from kiosk.demo.show import Show
 from kiosk.demo.stage import Stage
 from kiosk.demo.watching import Sight, Watcher
@@ -69,7 +70,8 @@ async def play(
     svg: Path | None,
     photos: Sequence[Path] = (),
 ) -> int:
-    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start."""
+    """Runs the demo and returns its exit code. Raises KioskError where a part cannot start, CancelledError on SIGTERM before."""
+    cancel_on_sigterm()
     made, seen, portals = _of_file(wanted, wanted.config, page, keep) if wanted.config else _own_door(wanted, page, keep)
     scenes = [sight.scene for sight in seen if sight.scene]
     console = Console(quiet=as_json, record=svg is not None, width=130 if svg else None)

@@ -26,6 +26,13 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
+def cancel_on_sigterm() -> None:
+    """From now on SIGTERM cancels this task. It would end it at once otherwise, and what it has begun would go on alone."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 async def end(process: asyncio.subprocess.Process) -> int:
     """SIGTERM, as systemd does, and SIGKILL where that is not heard; returns the exit code."""
     if process.returncode is None:
