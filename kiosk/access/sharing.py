@@ -92,7 +92,7 @@ class Sharing:
         return slug or (None if self._host and self._lasts(at, self._host) else "relay_busy")
 
     def _lasts(self, at: float, host: Cause) -> bool:
-        """Whether this opening is there, and long enough to come through.
+        """Whether this opening is there, and long enough to come through: a second of it, or half of what is shorter.
 
         Once the door has opened nobody knows whom it lets through.
         """
@@ -100,8 +100,9 @@ class Sharing:
         if not self._core.inputs.doorway.shut:
             return False
         if self._core.pending is host:
-            return host.seconds >= ENOUGH
-        return bolt.cause is host and bolt.state == "pulse" and bolt.until >= at + ENOUGH
+            return True
+        left = min(ENOUGH, host.seconds / 2)
+        return bolt.cause is host and bolt.state == "pulse" and bolt.until >= at + left
 
     def _forget(self, cause: Cause) -> None:
         """Whoever did not join may come again."""

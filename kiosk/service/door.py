@@ -45,7 +45,7 @@ _MAY_TRY_AGAIN |= {"not_confirmed", "face_not_matched"}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a decision ended at the door. `face_to_relay`: seconds from the first usable frame to a lock that had moved for them."""
+    """How a decision ended at the door. `face_to_relay`: seconds from the first usable frame to a lock that moved for them."""
 
     presentation: int
     outcome: Literal["granted", "denied"]
