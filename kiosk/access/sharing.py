@@ -36,6 +36,7 @@ class Sharing:
         if host is not self._host:
             self._host, self._people = host, set()
         self._people.add(grant.person)
+        core.admission.factors.use_up(grant.person)
         cause = Cause(core.ticket(), event.at, 0.0, opening.outputs, opening)
         core.joining[cause.ticket] = cause
         body = core.grounds(event.at, opening) | {"shared": host.presentation}
