@@ -15,9 +15,7 @@ from kiosk.settings import PortalSettings
 class Case:
     """Time is `now`; `orders` of the last call leave signals out. Rows are committed where `commit` is called, not before."""
 
-    def __init__(
-        self, name: str = "door", shared: Interlock | None = None, areas: Areas | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, name: str = "door", shared: Interlock | None = None, areas: Areas | None = None, **settings: Any) -> None:
         self.settings = PortalSettings(**{"presence_within": 0.6, "verdict_ttl": 1.5, "max_unlock": 5.0} | settings)
         self.portal = Portal(name, self.settings, shared, areas)
         self.now = 100.0

@@ -175,10 +175,31 @@ def test_only_what_is_plain_on_both_sides(more: dict[str, Any], who: str) -> Non
         assert pair.slugs == (["portal_open"] if pair.state == "held" else ["relay_busy"])
 
 
+def test_an_opening_for_two_is_theirs_alone() -> None:
+    """Also where only one of them needed the other."""
+    pair = Pair()
+    pair.give(9, "cat", require=("second_person",))
+    pair.commit(pair.alice())
+    assert pair.slugs == ["granted", "granted"]
+    pair.bob()
+    assert pair.slugs == ["relay_busy"]
+
+
 def test_the_same_outputs_may_be_shared() -> None:
     pair = Pair(outputs={"locker": "sim:locker"})
     pair.commit(pair.alice(unlock=("relay", "locker")))
-    assert pair.commit(pair.bob(unlock=("relay", "locker"))) == [door.Prompt(8, "granted", "for bob")]
+    assert pair.commit(pair.bob(unlock=("locker", "relay"))) == [door.Prompt(8, "granted", "for bob")]
+
+
+def test_what_was_shown_before_serves_one_opening() -> None:
+    pair = Pair()
+    pair.show("pin", "bob")
+    pair.commit(pair.alice())
+    pair.commit(pair.bob())
+    pair.now += 3.0
+    pair.lock()
+    pair.give(9, "bob", require=("pin",))
+    assert pair.slugs == ["enter_pin"]
 
 
 def test_while_somebody_waits_for_a_second_factor_each_has_their_turn() -> None:

@@ -14,7 +14,9 @@ Where several things meet, the first in this table decides:
 | exit           | input `request_to_exit`                | a pulse     | as before     | opens, alarm      |
 | lockdown       | commands lockdown … end_lockdown       | locked      | refused       | locks             |
 | held open      | commands hold_open … close, rule, schedule | held open | not needed  | stays shut        |
-| grant          | rule, command unlock_once              | a pulse     | see sharing   | stays shut        |
+| grant          | rule, command unlock_once              | a pulse     | one at a time | stays shut        |
+
+Where people are looked for together a grant may share the pulse of another: see `sharing`.
 
 Fire and emergency do not ask the interlock; everything else does. A request to exit also works in lockdown: that keeps people
 out, not in. RelayFailed leads back to disarmed from anywhere. The way out of a room must never depend on any of this: locks

@@ -52,9 +52,9 @@ class Sharing:
         core = self._core
         if core.settings.strategy != "crowd" or core.settings.interlock or core.admission.factors.any:
             return False
-        if host.opening is None or host.outputs != opening.outputs:
+        if host.opening is None or set(host.outputs) != set(opening.outputs):
             return False
-        if any(grant.require or grant.hold != "none" for grant in (host.opening.grant, opening.grant)):
+        if any(grant.require or grant.hold != "none" for _, grant, _ in (*host.opening.parties, *opening.parties)):
             return False
         known = {*host.opening.people, *(self._people if host is self._host else ())}
         return opening.grant.person not in known and self._lasts(at, host)
