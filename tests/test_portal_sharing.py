@@ -132,9 +132,9 @@ def test_the_next_opening_knows_nothing_of_the_last_one() -> None:
     pair.commit(pair.bob())
     pair.now += 3.0
     pair.lock()
-    pair.see(17, 18)
-    pair.feed(door.Decided(pair.now, 17, Grant("cat", "for cat", 3.0, pair.now + 1.0)))
-    pair.feed(door.Decided(pair.now, 18, Grant("bob", "for bob", 3.0, pair.now + 1.0)))
+    pair.see(17, 18, 19)
+    for presentation, person in ((17, "cat"), (18, "dan"), (19, "bob")):
+        pair.feed(door.Decided(pair.now, presentation, Grant(person, f"for {person}", 3.0, pair.now + 1.0)))
     assert pair.row("granted")["shared"] == 17
 
 
@@ -326,6 +326,28 @@ def test_without_the_first_one_there_is_nothing_to_share(what: str) -> None:
     assert pair.state == "locked"
     pair.commit(pair.bob())
     assert pair.ordered(door.Unlock)
+
+
+def test_another_opening_is_not_the_one_that_was_asked_for() -> None:
+    pair = Pair()
+    first, second = pair.alice(), pair.bob()
+    pair.see(8)
+    pair.feed(door.Committed(pair.now, first))
+    assert pair.slugs == ["person_left", "relay_busy"]
+    pair.see(8, 9)
+    pair.feed(door.Decided(pair.now, 9, Grant("cat", "for cat", 3.0, pair.now + 1.0)))
+    pair.commit()
+    assert pair.commit(second) == []
+
+
+def test_a_schedule_that_holds_it_open_ends_what_is_shared() -> None:
+    pair = Pair(open_during="day")
+    pair.commit(pair.alice())
+    second = pair.bob()
+    pair.schedule(True)
+    assert pair.row("held") == {"cause": "schedule"}
+    assert pair.told(door.Committed(pair.now, pair.ticket)) == ["relay_busy"]
+    assert pair.commit(second) == []
 
 
 def test_what_cannot_be_recorded_is_not_shared() -> None:

@@ -97,13 +97,12 @@ class Sharing:
 
         Once the door has opened nobody knows whom it lets through.
         """
-        bolt = self._core.bolt
-        if not self._core.inputs.doorway.shut:
+        core = self._core
+        if not core.inputs.doorway.shut:
             return False
-        if self._core.pending is host:
+        if core.pending is host:
             return True
-        left = min(ENOUGH, host.seconds / 2)
-        return bolt.cause is host and bolt.state == "pulse" and bolt.until >= at + left
+        return core.bolt.cause is host and core.bolt.until >= at + min(ENOUGH, host.seconds / 2)
 
     def _forget(self, cause: Cause) -> None:
         """Whoever did not join may come again."""
