@@ -15,11 +15,9 @@ from kiosk.settings import PortalSettings
 class Case:
     """Time is `now`; `orders` of the last call leave signals out. Rows are committed where `commit` is called, not before."""
 
-    def __init__(
-        self, name: str = "door", interlock: Interlock | None = None, areas: Areas | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, name: str = "door", shared: Interlock | None = None, areas: Areas | None = None, **settings: Any) -> None:
         self.settings = PortalSettings(**{"presence_within": 0.6, "verdict_ttl": 1.5, "max_unlock": 5.0} | settings)
-        self.portal = Portal(name, self.settings, interlock, areas)
+        self.portal = Portal(name, self.settings, shared, areas)
         self.now = 100.0
         self.orders: list[door.Action] = []
         self.signals: list[str] = []
@@ -71,9 +69,9 @@ class Case:
     def show(self, kind: CredentialKind, person: str = "alice", *, duress: bool = False) -> list[door.Action]:
         return self.feed(door.Presented(self.now, Credential(kind, self.now, person, duress)))
 
-    def commit(self) -> list[door.Action]:
-        """The newest row is on disk; a relay that is told to move moves."""
-        orders = self.feed(door.Committed(self.now, self.ticket))
+    def commit(self, ticket: int = 0) -> list[door.Action]:
+        """The newest row, or that one, is on disk; a relay that is told to move moves."""
+        orders = self.feed(door.Committed(self.now, ticket or self.ticket))
         if any(isinstance(order, door.Unlock | door.Hold) for order in orders):
             self.orders = orders + self.feed(door.Energised(self.now))
         return self.orders

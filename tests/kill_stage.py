@@ -2,9 +2,9 @@
 
     python -m tests.kill_stage FD FOLDER [FD FOLDER ...]
 
-Of each folder's socket FD one line starts a door in it, in a process of its own, which grants without end. It says `ready`,
-then `row SEQ HASH` for each row that the journal confirmed. The server has imported everything before, so that a door is
-there in a fraction of a second.
+Of each folder's socket FD one line starts a door in it, in a process of its own, which lets in two people at a time without
+end. It says `ready`, then `row SEQ HASH` for each row that the journal confirmed. The server has imported everything before,
+so that a door is there in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ async def grant_without_end(folder: Path, told: int) -> None:
     heartbeat = Heartbeat()
     heartbeat.register("journal", 0.0)
     door = Door(
-        "door", PortalSettings(exit_seconds=PULSE), folder, journal, Tally(Settings.model_construct(), Metrics("test"), heartbeat)
+        "door",
+        PortalSettings(exit_seconds=PULSE, strategy="crowd"),
+        folder,
+        journal,
+        Tally(Settings.model_construct(), Metrics("test"), heartbeat),
     )
     settled: asyncio.Queue[Settled] = asyncio.Queue()
     door.settled = settled.put_nowait
@@ -62,11 +66,13 @@ async def grant_without_end(folder: Path, told: int) -> None:
     while door.state != "locked":
         await asyncio.sleep(0.005)
     say(told, "ready")
-    for presentation in itertools.count(1):
+    for presentation in itertools.count(1, 2):
         now = time.monotonic()
-        door.post(Present(now, (presentation,)))
-        door.post(Decided(now, presentation, Grant("alice", "staff", PULSE, now + 1.0)))
-        await settled.get()
+        door.post(Present(now, (presentation, presentation + 1)))
+        for one, person in ((presentation, "alice"), (presentation + 1, "bob")):
+            door.post(Decided(now, one, Grant(person, "staff", PULSE, now + 1.0)))
+        for _ in range(2):
+            await settled.get()
         while door.state != "locked":
             await asyncio.sleep(0.005)
     running.cancel()

@@ -24,15 +24,23 @@ COMMON: dict[str, Any] = {
     "fire": "sim:fire",
 }
 FITTED: dict[str, Any] = {"contact": "sim:contact", "request_to_exit": "sim:button", "tamper": "sim:case"}
+CROWD: dict[str, Any] = COMMON | {"interlock": "", "strategy": "crowd"}
 SETTINGS = {
-    "outer": PortalSettings(**COMMON, **FITTED, area_to="hall", open_during="day", first_person_in=True),
+    "outer": PortalSettings(**COMMON, **FITTED, area_to="hall", open_during="day", first_person_in=True, strategy="crowd"),
     "inner": PortalSettings(
         **COMMON, **FITTED, area_from="hall", area_to="vault", anti_passback="hard", occupancy_limit=2, relock_on_open=False
     ),
     "plain": PortalSettings(
         **COMMON, request_to_exit="sim:button", outputs={"locker": "sim:locker"}, area_from="vault", open_during="day"
     ),
+    "wide": PortalSettings(
+        **CROWD, **FITTED, outputs={"locker": "sim:locker"}, area_to="hall", occupancy_limit=2, relock_on_open=False
+    ),
+    "gate": PortalSettings(
+        **CROWD, request_to_exit="sim:button", area_to="yard", anti_passback="hard", occupancy_limit=3, open_during="day"
+    ),
 }
+INTERLOCKED = tuple(name for name, its in SETTINGS.items() if its.interlock)
 STEP = 0.25
 """Seconds between the ticks that a portal is given while it wants them."""
 
@@ -146,6 +154,18 @@ class Books:
         """Whether a grant waits for its row."""
         waiting = [row for row in self.rows.values() if row.state == "waiting" and not row.moved]
         return any(row.record.presentation in self.unanswered for row in waiting)
+
+    def host_of(self, row: Row) -> Row:
+        """Whose opening this one shares."""
+        alone = [one for one in self.rows.values() if one.record.kind == "granted" and "shared" not in one.record.body]
+        return next(one for one in reversed(alone) if one.record.presentation == row.record.body["shared"])
+
+    def expected(self) -> set[str]:
+        """Who was let through and has not passed, or is about to be."""
+        newest = {row.record.presentation: row for row in self.rows.values() if row.record.kind == "granted"}
+        rows = [row for presentation, row in newest.items() if presentation in self.unanswered and row.state != "failed"]
+        grants = [self.given[str(row.record.body["rule"])].grant for row in rows]
+        return {*self.passing, *(grant.person for grant in grants if RELAY in (grant.unlock or (RELAY,)))}
 
     @property
     def shut(self) -> bool:

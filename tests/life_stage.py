@@ -10,7 +10,7 @@ from kiosk.access.areas import Areas
 from kiosk.access.interlock import Interlock
 from kiosk.access.portal import RELAY, Portal
 from kiosk.domain import Credential, Decision, Deny, Grant
-from tests.life_books import EXIT, LATEST, PATIENCE, SETTINGS, STEP, Books, Given, Row
+from tests.life_books import EXIT, INTERLOCKED, LATEST, PATIENCE, SETTINGS, STEP, Books, Given, Row
 from tests.life_ledger import Ledger
 
 
@@ -20,8 +20,9 @@ class World(Ledger):
     def __init__(self) -> None:
         super().__init__()
         self.newest = 100
-        self.areas, interlock = Areas(), Interlock()
-        self.portals = {name: Portal(name, its, interlock, self.areas) for name, its in SETTINGS.items()}
+        self.areas, trap = Areas(), Interlock()
+        interlocks = {name: trap if name in INTERLOCKED else Interlock() for name in SETTINGS}
+        self.portals = {name: Portal(name, its, interlocks[name], self.areas) for name, its in SETTINGS.items()}
 
     def new(self) -> int:
         """A number that nothing has had: a presentation, a command, a rule."""
@@ -114,7 +115,7 @@ class World(Ledger):
         alarms = {action.slug for action in actions if isinstance(action, door.Alarm)}
         assert alarms >= told
         assert "door_forced" not in alarms or not lets_through
-        assert not passing or self.passed(actions)
+        assert not passing or (self.passed(actions) and not books.passing)
 
     def opens(self, books: Books, before: bool | None, closed: bool | None) -> bool:
         """Whether the door is open now, and nothing can have let anybody through."""
@@ -174,8 +175,7 @@ class World(Ledger):
             if isinstance(action, door.Record) and action.kind == "denied":
                 resting = self.locks_out(books, action)
         assert (door.Alarm("locked_out") in actions) == resting
-        if isinstance(event, door.Energised):
-            self.let_through(books, actions)
+        self.let_through(books, event, actions)
         if self.portals[name].state == "disarmed":
             books.armed = books.unconfirmed = False
             books.energised.clear()
@@ -202,7 +202,7 @@ class World(Ledger):
             case door.Release():
                 self.release(books)
             case door.Prompt(final=True):
-                self.answer(books, event, action)
+                self.answer(name, event, action)
             case door.Answer():
                 self.answer_command(books, action)
             case door.Alarm(slug=slug):
@@ -235,15 +235,20 @@ class World(Ledger):
             case "deaf":
                 pass
 
-    def let_through(self, books: Books, actions: list[door.Action]) -> None:
+    def let_through(self, books: Books, event: door.Event, actions: list[door.Action]) -> None:
         """The relay's word makes a grant true: people are told, and expected at the door or behind it."""
         prompts = [one for one in actions if isinstance(one, door.Prompt) and one.slug == "granted"]
-        if not prompts:
+        grants = [books.given[prompt.rule].grant for prompt in prompts]
+        if not grants or self.toggled_shut(event, grants[0]):
             return
-        given = [books.given[prompt.rule] for prompt in prompts]
         books.somebody_came = bool(books.scheduled)
-        if RELAY in (given[0].grant.unlock or (RELAY,)) and not books.settings.contact and books.counts:
+        if RELAY in (grants[0].unlock or (RELAY,)) and not books.settings.contact and books.counts:
             assert self.passed(actions)
+            assert not books.passing
+
+    @staticmethod
+    def toggled_shut(event: door.Event, grant: Grant) -> bool:
+        return isinstance(event, door.Committed) and grant.hold == "toggle"
 
     def answer_command(self, books: Books, answer: door.Answer) -> None:
         assert answer.number in books.commands, "a command is answered once"
@@ -252,7 +257,8 @@ class World(Ledger):
         if command == "hold_open" and answer.number in books.obeyed and answer.slug != "command_done":
             books.held = set()
 
-    def answer(self, books: Books, event: door.Event, prompt: door.Prompt) -> None:
+    def answer(self, name: str, event: door.Event, prompt: door.Prompt) -> None:
+        books = self.books[name]
         if isinstance(event, door.Decided) and isinstance(event.decision, Deny):
             return
         assert prompt.presentation in books.unanswered, "a decision is answered once"
@@ -260,13 +266,24 @@ class World(Ledger):
         if prompt.slug != "granted":
             return
         assert prompt.presentation not in books.opened, "a grant opens once"
-        books.opened.add(prompt.presentation)
         grant = books.given[prompt.rule].grant
-        if isinstance(event, door.Committed):
-            assert grant.hold == "toggle"
+        rows = [row for row in books.rows.values() if row.record.body.get("rule") == prompt.rule]
+        shared = [row for row in rows if "shared" in row.record.body]
+        for row in shared:
+            self.join(name, row)
+        assert shared or isinstance(event, door.Energised) or self.toggled_shut(event, grant)
+        books.opened.add(prompt.presentation)
+        if self.toggled_shut(event, grant):
             books.held, books.closed_early = set(), bool(books.scheduled)
         elif RELAY in (grant.unlock or (RELAY,)):
             books.passing.append(grant.person)
+
+    def join(self, name: str, row: Row) -> None:
+        """Their row is on disk, and the opening that they share has begun and is as good as when they asked."""
+        assert row.state == "committed"
+        assert self.books[name].host_of(row).moved
+        assert not self.books[name].unconfirmed
+        self.check_cause(name, row, asked=False)
 
     @staticmethod
     def passed(actions: list[door.Action]) -> bool:

@@ -39,9 +39,9 @@ class Scene:
     def see(self, *presentations: int) -> None:
         self.door.post(Present(time.monotonic(), presentations))
 
-    def grant(self, presentation: int = 7, life: float = 20.0) -> None:
+    def grant(self, presentation: int = 7, life: float = 20.0, person: str = "alice", seconds: float = 0.2) -> None:
         now = time.monotonic()
-        self.door.post(Decided(now, presentation, Grant("alice", "staff", 0.2, now + life)), {"score": 97.0}, now - 0.1)
+        self.door.post(Decided(now, presentation, Grant(person, "staff", seconds, now + life)), {"score": 97.0}, now - 0.1)
 
     async def outcome(self) -> Settled:
         return await asyncio.wait_for(self.settled.get(), 30)
@@ -242,6 +242,34 @@ async def test_a_relay_that_is_busy(tmp_path: Path) -> None:
         scene.grant(7)
         scene.grant(8)
         await stays_shut(scene, 8, "relay_busy", pulses=1)
+
+
+async def test_two_who_come_together_share_one_pulse(tmp_path: Path) -> None:
+    async with running(tmp_path, strategy="crowd") as scene:
+        scene.see(7, 8, 9)
+        scene.grant(7, seconds=9.0)
+        scene.grant(8, person="bob")
+        assert [((await scene.outcome()).outcome) for _ in range(2)] == ["granted"] * 2
+        now = time.monotonic()
+        scene.door.post(Decided(now, 9, Grant("cat", "staff", 0.2, now + 9.0)), {}, now)
+        late = await scene.outcome()
+        assert (late.outcome, late.face_to_relay is not None and late.face_to_relay > 0) == ("granted", True)
+        assert scene.kinds == ["armed", "granted", "granted", "granted"]
+        assert (await scene.row("granted", person="bob"))["shared"] == 7
+        assert (read_state(tmp_path, "door").pulses, scene.tally.totals["relay_pulses"]) == (1, 1)
+
+
+async def test_who_leaves_before_their_own_row_shares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path, strategy="crowd") as scene:
+        scene.see(7, 8)
+        scene.grant(7, seconds=9.0)
+        assert (await scene.outcome()).outcome == "granted"
+        begun = slow_commit(scene, 0.2, monkeypatch)
+        scene.grant(8, person="bob")
+        await begun.wait()
+        scene.see(7)
+        assert (await scene.outcome()).reason == "person_left"
+        await stays_shut(scene, 8, "person_left", pulses=1)
 
 
 # The parts.

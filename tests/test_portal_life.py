@@ -1,4 +1,4 @@
-"""Three portals that share an interlock and the areas, under every order of events.
+"""Portals of which three share an interlock and all the areas, under every order of events.
 
 The world (`life_stage`) keeps books of its own, and `life_ledger` holds every row, order and state of the portals against them.
 Rules that are listed several times, and rules that are short stories, lead to where single events seldom get.
@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from kiosk.access import portal as door
 from kiosk.access.portal import RELAY
 from kiosk.domain import Credential, Deny, Factor, Grant
-from tests.life_books import EXIT, PATIENCE, SETTINGS, STEP, TTL, Relay
+from tests.life_books import EXIT, INTERLOCKED, PATIENCE, SETTINGS, STEP, TTL, Relay
 from tests.life_stage import World
 
 PORTALS = st.sampled_from(sorted(SETTINGS))
@@ -33,6 +33,7 @@ MEANWHILE = (
     *("", "left", "other in view", "looks away", "late in view", "forced", "lost", "tampered", "lockdown", "fire", "twice"),
     *("fire next door", "sister asks", "journal fails", "button", "wrong PIN", "old words", "outlives"),
 )
+TOGETHER = ("", "left", "tampered", "lockdown", "close", "fire", "door opens", "relay lost", "journal fails")
 SHOWN = st.lists(st.tuples(st.sampled_from(["ann", "ann", "bob", ""]), st.sampled_from([0.1, 8.0])), max_size=3)
 
 
@@ -165,9 +166,9 @@ class Life(RuleBasedStateMachine):
         self.happens(name, mine, meanwhile)
         self.world.pass_time(2.0 if meanwhile in {"late in view", "looks away"} else 0.05)
         books.disk = 0.02, False
-        harmless = {"", "twice", "button", "wrong PIN", "sister asks", "old words"} | (
-            set() if books.settings.tamper else {"tampered"}
-        )
+        harmless = {"", "twice", "button", "wrong PIN", "sister asks", "old words"}
+        harmless |= set() if books.settings.tamper else {"tampered"}
+        harmless |= set() if books.settings.interlock else {"forced", "lost", "fire next door"}
         if calm and self.world.now >= books.locked_out_until:
             assert (mine in books.opened) == (meanwhile in harmless), meanwhile
         if through:
@@ -239,7 +240,7 @@ class Life(RuleBasedStateMachine):
         self.world.pass_time(1.0)
         assert (RELAY in self.world.books[name].energised) == (what in {"exit", "fire"})
 
-    @rule(names=st.permutations(sorted(SETTINGS)), what=st.sampled_from(WANTS))
+    @rule(names=st.permutations(INTERLOCKED), what=st.sampled_from(WANTS))
     def want_while_the_sister_is_open(self, names: list[str], what: str) -> None:
         """The books say that nothing of it may be asked for, let alone happen; afterwards a schedule does."""
         name, sister, _ = names
@@ -354,6 +355,54 @@ class Life(RuleBasedStateMachine):
             assert ({mine, other} <= books.opened) == both
         self.world.pass_time(7.0)
 
+    @rule(
+        name=PORTALS,
+        apart=st.sampled_from([0.0, 0.5]),
+        disks=st.sampled_from([(0.02, 0.02), (0.02, 0.4), (0.4, 0.02)]),
+        seconds=st.sampled_from([0.6, 3.0]),
+        meanwhile=st.sampled_from(TOGETHER),
+    )
+    def come_together(self, name: str, apart: float, disks: tuple[float, float], seconds: float, meanwhile: str) -> None:
+        """Two who are both granted come through on one pulse where that is meant, and the door is no longer open for it."""
+        self.calm(name)
+        world, books, mine, other = self.world, self.world.books[name], self.world.new(), self.world.new()
+        resting = world.now < books.locked_out_until
+        world.see(name, mine, other)
+        books.stays, books.disk = True, (disks[0], False)
+        self.give(name, mine, "ann", unlock_seconds=seconds)
+        world.pass_time(apart)
+        books.disk = disks[1], meanwhile == "journal fails"
+        self.give(name, other, "bob", unlock_seconds=20.0)
+        assert other not in books.opened, "the row comes first"
+        self.parts(name, meanwhile)
+        world.pass_time(0.9)
+        crowd = books.settings.strategy == "crowd" and not books.settings.interlock
+        begun, joined = disks[0], max(disks[0], apart + disks[1])
+        lasts = begun + seconds - joined > min(1.0, seconds / 2) and begun + seconds - apart > min(1.0, seconds / 2)
+        unfitted = () if books.settings.tamper else ("tampered",)
+        harmless = {"", *unfitted, *(() if books.settings.contact else ("door opens",))}
+        if not resting:
+            assert (other in books.opened) == (crowd and lasts and meanwhile in harmless), meanwhile
+        world.pass_time(disks[0] + seconds)
+        assert not books.energised or meanwhile == "fire"
+        self.calm(name)
+
+    def parts(self, name: str, what: str) -> None:
+        """What keeps the second one from joining the first."""
+        match what:
+            case "left":
+                self.world.see(name)
+            case "lockdown" | "close":
+                self.world.order(name, what)
+            case "tampered":
+                self.world.sense(name, "tamper", None)
+            case "fire":
+                self.world.sense(name, "fire", False)
+            case "door opens":
+                self.world.sense(name, "contact", False)
+            case "relay lost":
+                self.world.lose_the_relay(name)
+
     @rule(name=PORTALS, count=st.integers(3, 6), apart=st.sampled_from([0.5, 15.0, 31.0]), same=st.booleans())
     def strangers(self, name: str, count: int, apart: float, same: bool) -> None:
         presentation = self.world.new()
@@ -411,7 +460,7 @@ def test_come(meanwhile: str) -> None:
         life.all_is_well_again(name, again=True)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", INTERLOCKED)
 def test_what_was_never_armed_is_not_known_to_be_shut(name: str) -> None:
     life = Life()
     life.begin({name})
@@ -421,8 +470,9 @@ def test_what_was_never_armed_is_not_known_to_be_shut(name: str) -> None:
 
 @pytest.mark.parametrize("what", WANTS)
 def test_want_while_the_sister_is_open(what: str) -> None:
-    for names in permutations(SETTINGS):
-        alone().want_in_lockdown(names[0], what)
+    for name in SETTINGS:
+        alone().want_in_lockdown(name, what)
+    for names in permutations(INTERLOCKED):
         life = alone()
         life.want_while_the_sister_is_open(list(names), what)
         life.all_is_well_again(names[0], again=True)
@@ -444,6 +494,15 @@ def test_factors(name: str) -> None:
             alone().come_with_a_pin(name, list(shown))
     for person, first, patience, lacks in product(("ann", "dan"), (True, False), (1.0, 10.0, 15.5), ((), ("pin",))):
         alone().two_come(name, person, first, patience, lacks)
+
+
+@pytest.mark.parametrize("meanwhile", TOGETHER)
+def test_come_together(meanwhile: str) -> None:
+    disks = ((0.02, 0.02), (0.02, 0.4), (0.4, 0.02))
+    for name, apart, disk, seconds in product(SETTINGS, (0.0, 0.5), disks, (0.6, 3.0)):
+        life = alone()
+        life.come_together(name, apart, disk, seconds, meanwhile)
+        life.all_is_well_again(name, again=True)
 
 
 @pytest.mark.parametrize("apart", [0.5, 15.0, 31.0])

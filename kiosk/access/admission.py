@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -89,10 +89,11 @@ class Admission:
             return "verdict_expired"
         return self.absence(at, opening.presentation)
 
-    def no_room(self, at: float, opening: Opening) -> Slug | None:
+    def no_room(self, at: float, opening: Opening, beside: Iterable[Opening] = ()) -> Slug | None:
+        """`beside`: whom else the lock lets through with them."""
         if RELAY not in opening.outputs:
             return None
-        return self.areas.refusal(self._name, self.passage, opening.people, at)
+        return self.areas.refusal(self._name, self.passage, opening.people, at, _through(beside))
 
     def passed_back(self, at: float, opening: Opening) -> bool:
         """Of soft anti-passback: they may, and it is said."""
@@ -104,17 +105,14 @@ class Admission:
     def counts(self) -> bool:
         return bool(self.passage.come_from or self.passage.go_to)
 
-    def expect(self, opening: Opening) -> None:
-        if self.counts and RELAY in opening.outputs:
-            self.areas.expect(self._name, self.passage, opening.people)
+    def expect(self, openings: Iterable[Opening]) -> None:
+        """These, and no others, are let through or about to be, and have not passed yet."""
+        if self.counts:
+            self.areas.expect(self._name, self.passage, _through(openings))
 
     def pass_through(self, at: float, opening: Opening) -> None:
         for person in opening.people:
             self.areas.enter(person, self.passage.go_to, at)
-        self.areas.forget(self._name)
-
-    def forget(self) -> None:
-        self.areas.forget(self._name)
 
     def used(self, opening: Opening) -> None:
         """These presentations have had their grant."""
@@ -126,3 +124,8 @@ class Admission:
     def failed(self, at: float, reason: Slug, who: object) -> bool:
         """Whether this refusal begins a lock-out."""
         return reason in FAILURES and self.lock_out.failed(at, who)
+
+
+def _through(openings: Iterable[Opening]) -> list[str]:
+    """Who comes through the door itself."""
+    return [person for opening in openings if RELAY in opening.outputs for person in opening.people]

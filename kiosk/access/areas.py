@@ -41,14 +41,17 @@ class Areas:
     def inside(self) -> Mapping[str, str]:
         return {person: area for person, (area, _) in self._inside.items()}
 
-    def refusal(self, portal: str, passage: Passage, people: Iterable[str], at: float) -> Slug | None:
-        """Why they may not pass now: `passed_back` or `area_full`. Other portals' expected people count as arrived."""
+    def refusal(self, portal: str, passage: Passage, people: Iterable[str], at: float, beside: Iterable[str] = ()) -> Slug | None:
+        """Why they may not pass now: `passed_back` or `area_full`.
+
+        Other portals' expected people count as arrived, and so do those who pass `beside` them.
+        """
         people = set(people)
         if passage.anti_passback in {"hard", "timed"} and any(self.passed_back(portal, passage, one, at) for one in people):
             return "passed_back"
         if passage.limit is None:
             return None
-        there = {person for person, (area, _) in self._inside.items() if area == passage.go_to}
+        there = {person for person, (area, _) in self._inside.items() if area == passage.go_to}.union(beside)
         for other, (area, coming) in self._expected.items():
             if other != portal and area == passage.go_to:
                 there |= coming
@@ -70,12 +73,8 @@ class Areas:
         return where != passage.come_from
 
     def expect(self, portal: str, passage: Passage, people: Iterable[str]) -> None:
-        """They were let through here and have not passed yet."""
+        """They were let through here and have not passed yet; nobody else was."""
         self._expected[portal] = passage.go_to, frozenset(people)
-
-    def forget(self, portal: str) -> None:
-        """Nobody is expected here any more."""
-        self._expected.pop(portal, None)
 
     def enter(self, person: str, area: str, at: float) -> None:
         """The person is in the area now; in no other."""

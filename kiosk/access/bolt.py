@@ -54,6 +54,8 @@ class Bolt:
         self._ordered_at = float("-inf")
         self.ordered: Cause | None = None
         """Given to the relay and not confirmed yet."""
+        self.cause: Cause | None = None
+        """Why it moves, from the order to the release."""
 
     @property
     def moving(self) -> bool:
@@ -61,6 +63,7 @@ class Bolt:
 
     def order(self, at: float, cause: Cause) -> Action:
         self.ordered, self._ordered_at, self.moved = cause, at, self.moved.union(cause.outputs)
+        self.cause = cause
         outputs = () if cause.outputs == (RELAY,) else cause.outputs
         if not cause.seconds:
             self.state = "hold"
@@ -101,7 +104,7 @@ class Bolt:
     def _to(self, state: Literal["safe", "disarmed"], at: float) -> None:
         if RELAY in self.moved:
             self._released_at = at
-        self.state, self.moved, self.ordered = state, frozenset(), None
+        self.state, self.moved, self.ordered, self.cause = state, frozenset(), None, None
 
     def overdue(self, at: float) -> bool:
         """Whether the relay owes a word."""

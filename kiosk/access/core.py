@@ -14,7 +14,9 @@ from kiosk.settings import PortalSettings
 
 
 class Core:
-    """`pending`: what waits for its row; `passing`: who was let through and has not opened the door yet."""
+    """`pending`: what waits for its row; `joining`: by their tickets, grants that wait to share the opening that is under way;
+    `passing`: who was let through and has not opened the door yet.
+    """
 
     def __init__(self, name: str, settings: PortalSettings, interlock: Interlock, areas: Areas) -> None:
         self.name = name
@@ -25,7 +27,8 @@ class Core:
         self.bolt = Bolt()
         self.inputs = Inputs(settings, self.modes, self.bolt)
         self.pending: Cause | None = None
-        self.passing: Opening | None = None
+        self.joining: dict[int, Cause] = {}
+        self.passing: list[Opening] = []
         self.refused_at = float("-inf")
         self._tickets = 0
 
@@ -69,8 +72,30 @@ class Core:
 
     def in_hand(self, presentation: PresentationId) -> bool:
         """Whether a grant of this presentation is on its way to the lock."""
-        opening = next((cause.opening for cause in (self.pending, self.bolt.ordered) if cause and cause.opening), None)
-        return self.admission.factors.waits(presentation) or bool(opening and presentation in opening.presentations)
+        waits = self.admission.factors.waits(presentation)
+        return waits or any(presentation in opening.presentations for opening in self.under_way)
+
+    @property
+    def under_way(self) -> list[Opening]:
+        """Grants that wait for their row or for the relay's word."""
+        causes = (self.pending, self.bolt.ordered, *self.joining.values())
+        return [cause.opening for cause in causes if cause and cause.opening]
+
+    def grounds(self, at: float, opening: Opening) -> dict[str, object]:
+        """What the row of a grant says, however it opens."""
+        grant = opening.grant
+        body: dict[str, object] = {**opening.evidence, "person": grant.person, "rule": grant.rule}
+        if grant.hold != "none":
+            body["hold"] = grant.hold
+        if grant.unlock:
+            body["outputs"] = list(grant.unlock)
+        if opening.company:
+            body["with"] = opening.company.grant.person
+        if grant.duress or (opening.company and opening.company.grant.duress):
+            body["duress"] = True
+        if self.admission.passed_back(at, opening):
+            body["passed_back"] = True
+        return body
 
     def refuse(self, at: float, presentation: PresentationId, slug: Slug, rule: str, body: dict[str, object]) -> list[Action]:
         """A grant that opens nothing. What is on its way already is not ended by a second one of the same presentation."""
@@ -87,15 +112,19 @@ class Core:
             if cause.reason in {"unlock_once", "exit"} and recorded:
                 actions.append(Record("withheld", None, {"reason": slug, "cause": cause.reason}))
             return actions
-        self.admission.forget()
-        opening = cause.opening
-        for one, grant, evidence in opening.parties:
+        for one, grant, evidence in cause.opening.parties:
             if recorded:
                 actions += self.refuse(at, one, slug, grant.rule, dict(evidence))
             else:
                 self.refused_at = at
                 actions.append(Prompt(one, slug, grant.rule))
         return actions
+
+    def leave_out(self, at: float, slug: Slug) -> list[Action]:
+        """Nobody joins the opening any more."""
+        causes = list(self.joining.values())
+        self.joining.clear()
+        return [action for cause in causes for action in self.give_up(at, cause, slug)]
 
 
 def effects(decision: Grant | Deny, slug: Slug, person: str = "") -> list[Action]:

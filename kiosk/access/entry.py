@@ -7,12 +7,14 @@ from kiosk.access.bolt import Cause
 from kiosk.access.core import Core, effects
 from kiosk.access.events import Action, Alarm, Decided, Presented, Prompt, Record
 from kiosk.access.factors import Wait
+from kiosk.access.sharing import Sharing
 from kiosk.domain import Deny, Grant, Slug
 
 
 class Entry:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sharing: Sharing) -> None:
         self._core = core
+        self._sharing = sharing
         self._admission = core.admission
         self._factors = core.admission.factors
 
@@ -30,8 +32,10 @@ class Entry:
         core, presentation = self._core, event.presentation
         actions: list[Action] = [Alarm("duress", silent=True)] if grant.duress else []
         slug = core.closed(event.at) or ("already_granted" if core.in_hand(presentation) else None)
-        slug = slug or self._admission.refusal(event.at, presentation, grant) or core.busy(grant)
-        if slug:
+        slug = slug or self._admission.refusal(event.at, presentation, grant)
+        if slug is None and (joined := self._sharing.join(event, grant)) is not None:
+            return actions + joined
+        if slug := slug or core.busy(grant):
             return actions + core.refuse(event.at, presentation, slug, grant.rule, dict(event.evidence))
         wait = self._factors.hold(event.at, presentation, grant, event.evidence)
         actions += self._open_ready(event.at)
@@ -89,7 +93,6 @@ class Entry:
                 actions += self._core.refuse(at, wait.presentation, slug, wait.grant.rule, dict(wait.evidence))
             else:
                 self._factors.drop(opening.presentations)
-                self._admission.expect(opening)
                 actions.append(self._ask(at, opening))
         return actions
 
@@ -101,15 +104,4 @@ class Entry:
         grant = opening.grant
         seconds = 0.0 if grant.hold != "none" else min(grant.unlock_seconds, self._core.settings.max_unlock)
         self._core.pending = cause = Cause(self._core.ticket(), at, seconds, opening.outputs, opening)
-        body = {**opening.evidence, "person": grant.person, "rule": grant.rule, "seconds": seconds}
-        if grant.hold != "none":
-            body["hold"] = grant.hold
-        if grant.unlock:
-            body["outputs"] = list(grant.unlock)
-        if opening.company:
-            body["with"] = opening.company.grant.person
-        if grant.duress or (opening.company and opening.company.grant.duress):
-            body["duress"] = True
-        if self._admission.passed_back(at, opening):
-            body["passed_back"] = True
-        return Record("granted", opening.presentation, body, cause.ticket)
+        return Record("granted", opening.presentation, self._core.grounds(at, opening) | {"seconds": seconds}, cause.ticket)

@@ -96,7 +96,11 @@ class Factors:
         """They wait no longer, and what their people showed is used up."""
         for presentation in presentations:
             if wait := self._waits.pop(presentation, None):
-                self._shown.pop(wait.grant.person, None)
+                self.use_up(wait.grant.person)
+
+    def use_up(self, person: str) -> None:
+        """What they showed has served its opening."""
+        self._shown.pop(person, None)
 
     def expired(self, at: float) -> list[Wait]:
         """Takes out what has waited too long, and credentials nobody asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kiosk.access.admission import Opening
 from kiosk.access.bolt import Cause
 from kiosk.access.core import Core, effects
 from kiosk.access.events import (
@@ -66,24 +67,27 @@ class Lock:
         return [*self._abandon(event.at, cause, event.slug, recorded=False), alarm]
 
     def energised(self, at: float) -> list[Action]:
-        """What the relay confirmed has happened: now people are told, and what the rule asked for is done."""
-        core, cause = self._core, self._bolt.energised(at)
+        """What the relay confirmed has happened."""
+        cause = self._bolt.energised(at)
         if cause is None:
             return []
         actions: list[Action] = [Answer(cause.number, "command_done")] if cause.number else []
-        if cause.opening is None:
-            return actions
+        return actions + self.let_in(at, cause.opening) if cause.opening else actions
+
+    def let_in(self, at: float, opening: Opening) -> list[Action]:
+        """The lock has moved: now people are told, and what the rule asked for is done."""
+        core, actions = self._core, list[Action]()
         core.modes.somebody_came()
-        if RELAY in cause.outputs:
-            core.passing = cause.opening
-        for one, grant, _ in cause.opening.parties:
+        if RELAY in opening.outputs:
+            core.passing.append(opening)
+        for one, grant, _ in opening.parties:
             actions.append(Prompt(one, "granted", grant.rule))
             if grant.prompt:
                 actions.append(Prompt(one, grant.prompt, grant.rule, final=False))
             actions += effects(grant, "granted", grant.person)
             if grant.checkout:
                 actions.append(StartCheckout(grant.checkout, grant.person))
-        if core.admission.passed_back(at, cause.opening):
+        if core.admission.passed_back(at, opening):
             actions.append(Alarm("passed_back"))
         return actions if core.inputs.doorway.has_contact else actions + self._pass(at)
 
@@ -104,6 +108,7 @@ class Lock:
         for cause in (pending, self._bolt.failed(at)):
             if cause:
                 actions += core.give_up(at, cause, slug)
+        actions += core.leave_out(at, slug)
         core.modes.held = ()
         return [*actions, Alarm(slug), Record("disarmed", None, {"reason": slug})]
 
@@ -123,8 +128,7 @@ class Lock:
         if self._bolt.overdue(at):
             actions += [Release(), *self.failed(at, "relay_lost")]
         if core.passing and not self._bolt.moving and not self._bolt.just_locked(at):
-            core.passing = None
-            core.admission.forget()
+            core.passing = []
         cause = core.pending
         if cause and not cause.egress and (slug := self._stale(at, cause)):
             core.pending = None
@@ -226,24 +230,23 @@ class Lock:
             if cause.opening.grant.hold != "none":
                 core.modes.held = cause.outputs
         # Whoever was let through before and did not open the door is not counted for this opening.
-        core.passing = None
-        if cause.opening is None:
-            core.admission.forget()
+        core.passing = []
         return [self._bolt.order(at, cause)]
 
     def _toggled_shut(self, cause: Cause) -> list[Action]:
         assert cause.opening is not None
         self._core.modes.close()
-        self._core.admission.forget()
         return [Prompt(one, "granted", grant.rule) for one, grant, _ in cause.opening.parties]
 
     def _pass(self, at: float) -> list[Action]:
         """Those who were let through are where the portal leads."""
         core = self._core
-        opening, core.passing = core.passing, None
-        if opening is None or not core.admission.counts:
+        openings, core.passing = core.passing, []
+        if not core.admission.counts:
             return []
-        core.admission.pass_through(at, opening)
-        passage = core.admission.passage
-        body = {"people": list(opening.people), "from": passage.come_from, "to": passage.go_to}
-        return [Record("passed", opening.presentation, body)]
+        passage, actions = core.admission.passage, list[Action]()
+        for opening in openings:
+            core.admission.pass_through(at, opening)
+            body = {"people": list(opening.people), "from": passage.come_from, "to": passage.go_to}
+            actions.append(Record("passed", opening.presentation, body))
+        return actions

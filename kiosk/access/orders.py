@@ -81,6 +81,7 @@ class Orders:
         if core.pending and not core.pending.egress:
             cause, core.pending = core.pending, None
             actions += core.give_up(at, cause, slug)
+        actions += core.leave_out(at, slug)
         if core.bolt.state == "pulse" and not core.modes.released:
             actions.append(core.bolt.let_go(at))
         return actions

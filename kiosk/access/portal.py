@@ -16,6 +16,8 @@ Where several things meet, the first in this table decides:
 | held open      | commands hold_open … close, rule, schedule | held open | not needed  | stays shut        |
 | grant          | rule, command unlock_once              | a pulse     | one at a time | stays shut        |
 
+Where people are looked for together a grant may share the pulse of another: see `sharing`.
+
 Fire and emergency do not ask the interlock; everything else does. A request to exit also works in lockdown: that keeps people
 out, not in. RelayFailed leads back to disarmed from anywhere. The way out of a room must never depend on any of this: locks
 are wired so that people can leave with the box dead.
@@ -64,6 +66,7 @@ from kiosk.access.facts import Mode, PortalFacts
 from kiosk.access.interlock import Interlock
 from kiosk.access.lock import Lock
 from kiosk.access.orders import Orders
+from kiosk.access.sharing import Sharing
 from kiosk.domain import Deny, Grant
 from kiosk.settings import PortalSettings
 
@@ -118,8 +121,9 @@ class Portal:
         self.name = name
         self._settings = settings
         self._core = core = Core(name, settings, interlock or Interlock(), areas or Areas())
-        self._entry = Entry(core)
         self._lock = Lock(core)
+        self._sharing = Sharing(core, self._lock)
+        self._entry = Entry(core, self._sharing)
         self._orders = Orders(core, self._entry, self._lock)
         self._pattern: Pattern = "idle"
         core.interlock.tell(name, occupies=True)
@@ -165,7 +169,8 @@ class Portal:
         if isinstance(event, Present):
             self._core.admission.present = event
             return []
-        actions = self._handle(event) + self._lock.pursue(event.at)
+        actions = self._handle(event) + self._lock.pursue(event.at) + self._sharing.settle(event.at)
+        self._core.admission.expect((*self._core.under_way, *self._core.passing))
         self._core.interlock.tell(self.name, occupies=not self._core.shut)
         return actions + self._signal(event.at)
 
@@ -180,9 +185,9 @@ class Portal:
             case Presented():
                 return self._entry.presented(event)
             case Committed():
-                return self._lock.committed(event)
+                return self._lock.committed(event) + self._sharing.committed(event)
             case RecordFailed():
-                return self._lock.record_failed(event)
+                return self._lock.record_failed(event) + self._sharing.record_failed(event)
             case Energised():
                 return self._lock.energised(event.at)
             case Released():

@@ -45,7 +45,7 @@ _MAY_TRY_AGAIN |= {"not_confirmed", "face_not_matched"}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a decision ended at the door. `face_to_relay`: seconds from the first usable frame to the energised relay."""
+    """How a decision ended at the door. `face_to_relay`: seconds from the first usable frame to a lock that moved for them."""
 
     presentation: int
     outcome: Literal["granted", "denied"]
@@ -92,7 +92,6 @@ class Door:
         self._events: asyncio.Queue[access.Event] = asyncio.Queue()
         self._ticked_at = 0.0
         self._usable_at: dict[int, float] = {}
-        self._energised_at = 0.0
         self._rows = Rows(name, journal, tally, self.post)
         self._answers: dict[int, asyncio.Future[str]] = {}
         self._commands = 0
@@ -248,7 +247,7 @@ class Door:
                 case access.Unlock() | access.Hold() | access.Release():
                     await self._move(action)
                 case access.Prompt():
-                    self._prompt(action)
+                    self._prompt(action, event.at)
                 case access.Alarm(slug=slug, silent=silent):
                     self._tally.alarm(self._name, slug, silent=silent)
                     await self._rows.write("alarm", None, {"slug": slug, "silent": silent})
@@ -285,11 +284,10 @@ class Door:
             self._tally.error(error)
             await self._handle(access.RelayFailed(time.monotonic(), error.slug))
             return
-        self._energised_at = at
         self._tally.relay(self._name, energised=True, at=at)
         await self._handle(access.Energised(at))
 
-    def _prompt(self, prompt: access.Prompt) -> None:
+    def _prompt(self, prompt: access.Prompt, at: float) -> None:
         presentation, slug = prompt.presentation, prompt.slug
         if not prompt.final:
             self._tally.told(presentation, slug)
@@ -298,6 +296,6 @@ class Door:
         if slug != "granted" or usable_at is None:
             self.settled(Settled(presentation, "granted" if slug == "granted" else "denied", slug, prompt.rule))
             return
-        seconds = self._energised_at - usable_at
+        seconds = at - usable_at
         self._tally.metrics.face_to_relay(seconds)
         self.settled(Settled(presentation, "granted", slug, prompt.rule, seconds))
