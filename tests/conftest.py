@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from kiosk.capture.script import assets
 from kiosk.settings import SiteSettings
@@ -40,8 +42,31 @@ def people() -> Path:
     return assets("P001").parent.parent
 
 
+SCENES = frozenset({"test_demo.py", "test_demo_strategies.py", "test_examples.py"})
+"""Files that play scenes with all processes, each of them enough work for a small machine."""
+
+
+class OneSceneAtATime(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
+    """Whole files side by side, but those with scenes one after the other: two would take each other's frames."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "scenes" if Path(file).name in SCENES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneSceneAtATime:
+    return OneSceneAtATime(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first: side by side with the others, and not alone at the end."""
+    """Scenes first, then slow files: side by side with the others, and not alone at the end."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     every = Counter(item.path for item in items)
-    items.sort(key=lambda item: -slow[item.path] / every[item.path])
+    items.sort(key=lambda item: (item.path.name not in SCENES, -slow[item.path] / every[item.path]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests beside a scene make room for it: a camera does not wait. (What has made room once goes on so.)"""
+    beside = "PYTEST_XDIST_WORKER" in os.environ and item.path.name not in SCENES
+    if beside and os.getpriority(os.PRIO_PROCESS, 0) == 0:
+        os.nice(5)

@@ -46,7 +46,8 @@ class PortalSettings(Section):
     """Asked about every match; unless it names the same person, nobody is let in. It does not see pictures that may not leave."""
     strategy: Literal["identify", "identify+confirm", "claim+compare", "crowd"] = "identify"
     """`identify+confirm`: the candidate is compared one to one besides; `claim+compare`: a credential says who, the face
-    confirms; `crowd`: all faces in view are searched for in one go."""
+    confirms; `crowd`: all faces in view are searched for in one go,
+    and those who are granted together share an opening."""
     confirm: Recogniser | Literal["same"] = "same"
     """Who compares one to one; `same`: whoever searched, or the recogniser. While it is out of reach, `fallback` does."""
     claim_within: PositiveSeconds = 15.0
