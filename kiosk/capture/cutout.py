@@ -96,8 +96,8 @@ def _performed(act: Act, height: int, movement: Movement) -> CutOut:
     middle = x * scale - left, (taken.middle[1] - taken.part[1]) * scale - top
     sprite = _longer(sprite)
     if act.on == "cutout" and act.shows:
-        eyes = [((x - taken.part[0]) * scale - left, (y - taken.part[1]) * scale - top) for x, y in performer.eyes]
-        sprite, middle = put_on(sprite, act, middle, eyes, movement)
+        right_eye, left_eye = (((x - taken.part[0]) * scale - left, (y - taken.part[1]) * scale - top) for x, y in performer.eyes)
+        sprite, middle = put_on(sprite, act, middle, (right_eye, left_eye), movement)
     elif act.shows:
         sprite, middle = hold_up(sprite, act, middle, taken.face * scale, movement)
     affected = _affected(sprite, act, taken.face * scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,7 +76,11 @@ def hold_up(
 
 
 def put_on(
-    sprite: Image, act: Act, middle: tuple[float, float], eyes: Sequence[tuple[float, float]], movement: Movement
+    sprite: Image,
+    act: Act,
+    middle: tuple[float, float],
+    eyes: tuple[tuple[float, float], tuple[float, float]],
+    movement: Movement,
 ) -> tuple[Image, tuple[float, float]]:
     """The person of `sprite` behind a cutout of whom `act` shows, whose holes are where their own `eyes` are.
 
@@ -83,8 +88,8 @@ def put_on(
     """
     whose = act.shows or act.person
     right, left = (np.array(eye) for eye in portraits()[whose])
-    apart = float(np.linalg.norm(left - right))
-    factor = float(np.linalg.norm(np.subtract(*eyes))) / apart
+    apart = math.dist(left, right)
+    factor = math.dist(*eyes) / apart
     x, y = (right + left) / 2 + (0, _BELOW_EYES * apart)
     wide, high = (reach * apart for reach in _CUT)
     part = _decoded(whose)[round((y - high) / 2) : round((y + high) / 2), round((x - wide) / 2) : round((x + wide) / 2)]
@@ -92,9 +97,10 @@ def put_on(
     sheet = np.clip(printed(face, 0.0), 0, 255).astype(np.uint8)
     here = [((eye - (x - wide, y - high)) * factor) for eye in (right, left)]
     cut = _moved(np.asarray(cv2.merge([*cv2.split(sheet), _outline(sheet, here, apart * factor)]), np.uint8), movement)
-    sheet_x, sheet_y = np.mean(eyes, axis=0) + (0, _BELOW_EYES * apart * factor)
-    roomy, (new_x, new_y) = _before(sprite, cut, (float(sheet_x), float(sheet_y)))
-    return roomy, (middle[0] + new_x - float(sheet_x), middle[1] + new_y - float(sheet_y))
+    sheet_x, sheet_y = (float(sum(ends) / 2) for ends in zip(*eyes, strict=True))
+    sheet_y += _BELOW_EYES * apart * factor
+    roomy, (new_x, new_y) = _before(sprite, cut, (sheet_x, sheet_y))
+    return roomy, (middle[0] + new_x - sheet_x, middle[1] + new_y - sheet_y)
 
 
 def tilted(image: Image, across: float, down: float = 0.0) -> Image:

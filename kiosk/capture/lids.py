@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.capture.frame import Image
 from kiosk.capture.movements import Performer, Triangle
@@ -26,17 +27,15 @@ def drawn(ahead: Image, down: Image, performer: Performer, scale: float) -> Imag
     return np.clip(face, 0, 255).astype(np.uint8)
 
 
-def _inside(points: Triangle, part: tuple[int, int, int, int], scale: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _inside(points: Triangle, part: tuple[int, int, int, int], scale: float) -> NDArray[np.float32]:
     return ((np.asarray(points, np.float32) - part[:2]) * scale).astype(np.float32)
 
 
-def _patch(
-    size: tuple[int, int], eye: np.ndarray[tuple[int, int], np.dtype[np.float32]], soft: float
-) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
+def _patch(size: tuple[int, int], eye: NDArray[np.float32], soft: float) -> NDArray[np.float32]:
     """float32[h, w, 1]: 1 over the eye, 0 away from it."""
     outer, inner, _ = eye
     (x, y), wide = (outer + inner) / 2, float(np.linalg.norm(outer - inner))
     share = np.zeros(size[::-1], np.float32)
     axes = round(16 * wide * _REACH[0]), round(16 * wide * _REACH[1])
     cv2.ellipse(share, (round(16 * x), round(16 * y)), axes, 0, 0, 360, 1.0, cv2.FILLED, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(share, (0, 0), soft)[..., None]
+    return np.asarray(cv2.GaussianBlur(share, (0, 0), soft), np.float32)[..., None]

@@ -99,7 +99,7 @@ class Understanding:
     def hear(self, slug: str, at: float) -> None:
         """What the screen says from `at` (monotonic seconds) on; empty where it says nothing any more."""
         asked = slug.removeprefix("challenge_")
-        movement = next((one for one in MOVEMENTS if one == asked), "look_ahead")
+        movement: Movement = next((one for one in MOVEMENTS if one == asked), "look_ahead")
         self._told = movement, at, self._told[2] + 1
 
     def movement(self, now: float) -> Movement:

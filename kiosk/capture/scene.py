@@ -113,13 +113,14 @@ class Stage:
                 return
 
     def _cast(self, act: Act, movement: Movement = "look_ahead") -> list[CutOut]:
-        return [self._person(act, person, movement if act.obeys and person == act.person else "look_ahead") for person in act.people]
+        return [
+            self._person(act, person, movement if act.obeys and person == act.person else "look_ahead") for person in act.people
+        ]
 
     def _person(self, act: Act, person: str, movement: Movement) -> CutOut:
-        alone = person == act.person
-        performed = alone and act.performed
-        key = (person, act.view, act.face, act.shows if alone else None, act.on, act.blur, act.brightness)
-        key = (*key, person in act.masked, performed, movement)
+        # What the act's person shows and performs is nothing of those who come along.
+        own = (act.performed, act.shows, act.on, movement) if person == act.person else ()
+        key = (person, act.view, act.face, act.blur, act.brightness, person in act.masked, own)
         if key not in self._people:
             self._people[key] = cut_out(act, person, self._hall.shape[0], movement)
         return self._people[key]

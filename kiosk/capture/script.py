@@ -226,12 +226,17 @@ def _mistakes(scene: Scene) -> Iterator[str]:
         for who in act.granted:
             if who not in scene.enrolled or who not in act.people:
                 yield f"{where}: `expect` grants `{who}`, who must be `enrolled` and the act's `person`"
-        for who in act.masked:
-            if who not in act.people:
-                yield f"{where}: `masked` names `{who}`, who does not come along"
-            elif who not in mask_places():
-                yield f"{where}: nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"
-        if act.performed and act.person not in performers():
-            yield f"{where}: no pictures show how `{act.person}` moves; {', '.join(sorted(performers()))} can obey and hold a cutout"
-        if act.on == "cutout" and act.shows not in portraits():
-            yield f"{where}: nobody knows the eyes of what it `shows`; a cutout can be of {', '.join(sorted(portraits()))}"
+        yield from (f"{where}: {mistake}" for mistake in _not_to_be_shown(act))
+
+
+def _not_to_be_shown(act: Act) -> Iterator[str]:
+    """What there are no pictures for."""
+    for who in act.masked:
+        if who not in act.people:
+            yield f"`masked` names `{who}`, who does not come along"
+        elif who not in mask_places():
+            yield f"nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"
+    if act.performed and act.person not in performers():
+        yield f"no picture shows `{act.person}` move; {', '.join(sorted(performers()))} can obey, and look through a cutout"
+    if act.on == "cutout" and act.shows not in portraits():
+        yield f"a `cutout` `shows` one of {', '.join(sorted(portraits()))}: of no other portrait it is known where the eyes are"

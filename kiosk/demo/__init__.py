@@ -51,8 +51,8 @@ _PARTS = {
 class Wanted:
     """What to play: a configuration file as it stands, or the demo's own door before a camera.
 
-    `camera`: None for the scene of the strategy, or of the challenge. `portal`: of its settings strategy, recogniser, fallback, confirm,
-    second_opinion and liveness those that differ from the defaults. `overrides`: of the file's settings.
+    `camera`: None for the scene of the strategy, or of the challenge. `portal`: of its settings strategy, recogniser, fallback,
+    confirm, second_opinion and liveness those that differ from the defaults. `overrides`: of the file's settings.
     """
 
     config: Path | None = None
