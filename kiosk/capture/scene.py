@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from pathlib import Path
 
@@ -92,8 +94,9 @@ class Stage:
         if not acts:
             self._get_ready(self._scene.next_act(t))
         for act in acts:
-            spots = motion.places(act, t % self._scene.seconds - act.at)
-            for person, place in zip(self._cast(act, movement), spots, strict=True):
+            since = t % self._scene.seconds - act.at
+            spots = motion.places(act, since)
+            for person, place in zip(self._cast(act.as_at(since), movement), spots, strict=True):
                 _draw(picture, person, place)
             if act.code:
                 held_up(picture, self._code(act.code), spots[0])
@@ -105,17 +108,15 @@ class Stage:
 
     def _get_ready(self, act: Act) -> None:
         """Cuts out who comes next; of the movements of whoever obeys one at a time, since each costs a frame."""
-        movements = MOVEMENTS if act.obeys else MOVEMENTS[:1]
-        for movement in movements:
+        for movement, there in itertools.product(MOVEMENTS, (act, act.as_at(math.inf))):
             before = len(self._people)
-            self._cast(act, movement)
+            self._cast(there, movement)
             if len(self._people) > before:
                 return
 
     def _cast(self, act: Act, movement: Movement = "look_ahead") -> list[CutOut]:
-        return [
-            self._person(act, person, movement if act.obeys and person == act.person else "look_ahead") for person in act.people
-        ]
+        own = movement if act.performed and act.obeys else "look_ahead"
+        return [self._person(act, person, own if person == act.person else "look_ahead") for person in act.people]
 
     def _person(self, act: Act, person: str, movement: Movement) -> CutOut:
         # What the act's person shows and performs is nothing of those who come along.

@@ -42,7 +42,8 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
     `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen; a `cutout` is paper cut along
     the face, with holes that the person's own eyes look through.
-    `obeys`: whether the person does what the screen asks, as far as they can; see movements. Nobody who comes along does.
+    `obeys`: whether the person does what the screen asks, where pictures show it (see movements); who comes along never does.
+    `substitute`: who stands in the person's place from `substitute_at` seconds on, from one frame to the next.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
     `code`: text of a QR code that the person holds up under the face.
     `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own. `while_open`: a schedule
@@ -66,6 +67,8 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     shows: Person | None = None
     on: Literal["paper", "phone", "cutout"] = "paper"
     obeys: bool = False
+    substitute: Person | None = None
+    substitute_at: Annotated[float, Meta(ge=0, le=60)] = 2.0
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
     code: Annotated[str, Meta(max_length=500)] = ""
@@ -83,7 +86,13 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def performed(self) -> bool:
         """Whether `person` is shown from the pictures of their movements."""
-        return self.obeys or self.on == "cutout"
+        return (self.obeys and self.person in performers()) or self.on == "cutout"
+
+    def as_at(self, t: float) -> Act:
+        """With whoever stands there `t` seconds after it began."""
+        if self.substitute is None or t < self.substitute_at:
+            return self
+        return msgspec.structs.replace(self, person=self.substitute)
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -236,7 +245,7 @@ def _not_to_be_shown(act: Act) -> Iterator[str]:
             yield f"`masked` names `{who}`, who does not come along"
         elif who not in mask_places():
             yield f"nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"
-    if act.performed and act.person not in performers():
+    if (act.obeys or act.on == "cutout") and not performers().keys() & {act.person, act.substitute}:
         yield f"no picture shows `{act.person}` move; {', '.join(sorted(performers()))} can obey, and look through a cutout"
     if act.on == "cutout" and act.shows not in portraits():
         yield f"a `cutout` `shows` one of {', '.join(sorted(portraits()))}: of no other portrait it is known where the eyes are"
