@@ -26,9 +26,9 @@ _AROUND = {"paper": 0.45, "phone": 0.35}
 _CUT, _BELOW_EYES = (1.15, 1.5), 0.48
 """Half of a cutout across and down, and how far its middle lies below the eyes, in distances of the eyes; four people's faces are
 2.2 to 2.4 wide and 2.7 to 3.0 high."""
-_HOLE = 0.26, 0.17
+HOLE = 0.26, 0.17
 """Half of a hole for an eye, in distances of the eyes."""
-_TILTS: dict[Movement, tuple[float, float]] = {"turn_left": (-35.0, 0.0), "turn_right": (35.0, 0.0), "nod": (0.0, 30.0)}
+TILTS: dict[Movement, tuple[float, float]] = {"turn_left": (-35.0, 0.0), "turn_right": (35.0, 0.0), "nod": (0.0, 30.0)}
 """Degrees round the upright axis and the level one by which a sheet is tilted for a movement."""
 _ROOM = 0.15
 """Of a sheet's longer side, the room around it in which it is tilted."""
@@ -107,22 +107,26 @@ def tilted(image: Image, across: float, down: float = 0.0) -> Image:
     """A flat picture turned by degrees round its upright axis and its level one, from about two and a half widths away."""
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    away = 2.5 * width
-    middle = (width / 2, height / 2)
+    matrix = cv2.getPerspectiveTransform(corners, leaning(corners, across, down).astype(np.float32))
+    return np.asarray(cv2.warpPerspective(image, matrix, (width, height)), np.uint8)
+
+
+def leaning(corners: Floats, across: float, down: float) -> Floats:
+    """Where the corners of a sheet come to lie, whose first one is 0, 0 and whose third is its width and height."""
+    middle = corners[2] / 2
+    away = 5 * middle[0]
     centred = corners - middle
     turns = np.radians((across, down))
     nearer = away / (away + centred @ np.sin(turns))
-    placed = (centred * np.cos(turns) * nearer[:, None] + middle).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, placed)
-    return np.asarray(cv2.warpPerspective(image, matrix, (width, height)), np.uint8)
+    return np.asarray(centred * np.cos(turns) * nearer[:, None] + middle)
 
 
 def _moved(sheet: Image, movement: Movement) -> Image:
     """A sheet (BGR and coverage) as somebody tilts it who is to make a movement that paper cannot make."""
-    if movement not in _TILTS:
+    if movement not in TILTS:
         return sheet
     room = round(_ROOM * max(sheet.shape[:2]))
-    return tilted(np.asarray(cv2.copyMakeBorder(sheet, room, room, room, room, cv2.BORDER_CONSTANT), np.uint8), *_TILTS[movement])
+    return tilted(np.asarray(cv2.copyMakeBorder(sheet, room, room, room, room, cv2.BORDER_CONSTANT), np.uint8), *TILTS[movement])
 
 
 def _before(sprite: Image, sheet: Image, middle: tuple[float, float]) -> tuple[Image, tuple[float, float]]:
@@ -145,7 +149,7 @@ def _outline(sheet: Image, eyes: Sequence[NDArray[Any]], apart: float) -> Image:
     kept = np.zeros((high, wide), np.uint8)
     cv2.ellipse(kept, (wide // 2, high // 2), (wide // 2 - 1, high // 2 - 1), 0, 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
     for x, y in eyes:
-        hole = round(_HOLE[0] * apart), round(_HOLE[1] * apart)
+        hole = round(HOLE[0] * apart), round(HOLE[1] * apart)
         cv2.ellipse(kept, (round(x), round(y)), hole, 0, 0, 360, 0, cv2.FILLED, cv2.LINE_AA)
     return kept
 

@@ -47,20 +47,15 @@ class Lids(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Performer(Struct, frozen=True, forbid_unknown_fields=True):
-    """The pictures of somebody who can do all that a challenge asks."""
+    """The pictures of somebody who can do all that a challenge asks. `eyes`: right and left one where the face looks ahead."""
 
     look_ahead: Taken
     open_mouth: Taken
     nod: Taken
     turn_left: Taken
     turn_right: Taken
+    eyes: tuple[Point, Point]
     lids: Lids
-
-    @property
-    def eyes(self) -> tuple[Point, Point]:
-        """Right and left one, in pixels of the picture that looks ahead."""
-        right, left = (((outer[0] + inner[0]) / 2, (outer[1] + inner[1]) / 2) for outer, inner, _ in self.lids.onto)
-        return right, left
 
     def taken(self, movement: Movement) -> Taken:
         """A blink is the face that looks ahead, with other lids."""
