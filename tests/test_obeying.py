@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ import pytest
 from msgspec import structs
 
 from kiosk import slugs
+from kiosk.bench import attacks, challenged
 from kiosk.capture import motion, script
 from kiosk.capture.movements import AGAIN, HOLDS, MOVEMENTS, SLOWEST, SOONEST, Movement, Understanding, performers, portraits
 from kiosk.capture.pictures import Pictures
@@ -134,7 +136,7 @@ class TestMovements:
     ) -> None:
         seen = self.sample(stage, models_dir, landmarker, CUTOUT, movement)
         done = movements(seen, Pose(0.0, 0.0, 0.0))
-        assert not done & {"turn_left", "turn_right", "open_mouth"}
+        assert not done & {"turn_left", "turn_right"}
         assert ("blink" in done) == (movement == "blink")
 
     def test_who_does_not_obey_is_the_same_whatever_is_asked(self, stage: Stage) -> None:
@@ -173,6 +175,18 @@ class TestScript:
 
     def test_the_employee_who_obeys_and_the_ones_on_cutouts_are_different_people(self) -> None:
         assert not performers().keys() & portraits().keys()
+
+
+def test_the_bench_lets_pass_who_does_what_is_asked_and_no_cut_out(models_dir: Path, landmarker: Landmarker) -> None:
+    finder, embedder = Finder(models.path(models_dir, "finder"), 320), Embedder(models.path(models_dir, "embedding"))
+    photo = np.asarray(cv2.imread(str(script.assets("P002") / "studio_portrait.jpg")), np.uint8)
+    face = finder.find(photo)[0]
+    shown = partial(challenged._attack, attacks.EYES, photo, face, 4)
+    assert challenged.challenged(challenged._obedient, challenged.Onlooker(finder, landmarker, embedder), 4).cause == ""
+    assert challenged.challenged(shown, challenged.Onlooker(finder, landmarker, embedder), 4).cause in {
+        "challenge_timed_out",
+        "challenge_wrong",
+    }
 
 
 TAKEOVERS = """

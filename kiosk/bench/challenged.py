@@ -14,7 +14,7 @@ from rich.progress import track
 from kiosk.bench import attacks
 from kiosk.bench.attacks import Asked
 from kiosk.bench.report import Report
-from kiosk.capture import script
+from kiosk.capture import held, script
 from kiosk.capture.movements import Understanding
 from kiosk.capture.scene import Stage
 from kiosk.domain import Embedding, Face
@@ -82,10 +82,12 @@ def report(
     to.add(
         "simulated attacks before a challenge",
         f"passed: presentations that did both movements asked for, of five, one of them a turn of the head, each within "
-        f"{SETTINGS.task_within:g} seconds; causes of the others; which movements were taken for what was asked. The challenge alone: the votes of the first table come on top. "
-        "SIMULATED, and so is whoever holds the picture: asked for a turn or a nod they tilt it, by 35 or 30 degrees; holes for "
-        "eyes blink. No picture here is animated while it is asked: what answers like that passes every challenge. The last row "
-        "is the person of scene:challenge, from other pictures of one person, to show that it can be passed.",
+        f"{SETTINGS.task_within:g} seconds; causes of the others; which movements were taken for what was asked. The challenge "
+        "alone: the votes of the first table come on top. SIMULATED, and so is whoever holds the picture: asked for a movement, "
+        "they tilt it by what comes nearest, "
+        + ", ".join(f"{name} {max(map(abs, tilt)):g}" for name, tilt in held.TILTS.items())
+        + " degrees; holes for eyes blink. No picture here is animated while it is asked: what answers like that passes every "
+        "challenge. The last row is the person of scene:challenge, from other pictures of one person, to show that it can be passed.",
         [*rows, _row("a person who does what is asked", obedient)],
     )
 
