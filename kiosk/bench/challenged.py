@@ -87,7 +87,7 @@ def report(
         "they tilt it by what comes nearest, "
         + ", ".join(f"{name} {max(map(abs, tilt)):g}" for name, tilt in held.TILTS.items())
         + " degrees; holes for eyes blink. No picture here is animated while it is asked: what answers like that passes every "
-        "challenge. The last row is the person of scene:challenge, from other pictures of one person, to show that it can be passed.",
+        "challenge. The last row is the person of scene:challenge, from pictures of one person, to show that it can be passed.",
         [*rows, _row("a person who does what is asked", obedient)],
     )
 

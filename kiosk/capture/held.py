@@ -36,8 +36,8 @@ TILTS: dict[Movement, tuple[float, float]] = {
 }
 """Degrees round the upright axis and the level one by which a sheet is tilted for a movement: what comes nearest to it.
 
-Of three faces, MediaPipe saw a nod of 7 to 11 degrees in a sheet tilted so, and a mouth wide open, since the tilt makes it narrow;
-a head turned by more than 5 degrees it saw at no tilt.
+On sheets of three faces tilted so, MediaPipe saw nods of 7 to 11 degrees, and wide open mouths, since the tilt makes them narrow.
+A turn of the head by more than 5 degrees it saw at no tilt.
 """
 _ROOM = 0.15
 """Of a sheet's longer side, the room around it in which it is tilted."""
