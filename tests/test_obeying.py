@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec import structs
+from rich.console import Console
 
 from kiosk import slugs
 from kiosk.bench import attacks, challenged
@@ -22,6 +24,8 @@ from kiosk.capture.movements import AGAIN, HOLDS, MOVEMENTS, SLOWEST, SOONEST, M
 from kiosk.capture.pictures import Pictures
 from kiosk.capture.scene import SceneCamera, Stage
 from kiosk.capture.source import listener, open_source
+from kiosk.demo import _shown_best
+from kiosk.demo.show import Show
 from kiosk.domain import Ended, Pose, Shot
 from kiosk.eye import messages
 from kiosk.settings import CameraSettings, LivenessSettings, Task
@@ -187,6 +191,27 @@ def test_the_bench_lets_pass_who_does_what_is_asked_and_no_cut_out(models_dir: P
         "challenge_timed_out",
         "challenge_wrong",
     }
+
+
+@pytest.mark.parametrize(
+    ("portal", "scene"),
+    [
+        ({}, "demo"),
+        ({"liveness": "challenge"}, "challenge"),
+        ({"liveness": "challenge", "strategy": "identify"}, "challenge"),
+        ({"liveness": "challenge", "strategy": "claim+compare"}, "claims"),
+        ({"liveness": "passive+challenge"}, "demo"),
+    ],
+)
+def test_the_demo_plays_what_shows_it_best(portal: dict[str, str], scene: str) -> None:
+    assert _shown_best(portal) == scene
+
+
+def test_the_demo_says_what_is_asked_and_no_other_advice() -> None:
+    console = Console(record=True, file=io.StringIO())
+    for slug in ("looking", "challenge_nod", "good"):
+        Show(console).event({"event": "told", "presentation": 1, "slug": slug, "sentence": slugs.to_person(slug, "en")})
+    assert console.export_text() == "asked: Please nod\n"
 
 
 TAKEOVERS = """

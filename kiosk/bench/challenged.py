@@ -19,7 +19,7 @@ from kiosk.capture.movements import Understanding
 from kiosk.capture.scene import Stage
 from kiosk.domain import Embedding, Face
 from kiosk.settings import LivenessSettings
-from kiosk.vision.challenge import FORWARD, Challenge, looks_ahead, order
+from kiosk.vision.challenge import FORWARD, TURNS, Challenge, looks_ahead, order
 from kiosk.vision.embedding import Embedder
 from kiosk.vision.finder import Finder
 from kiosk.vision.landmarks import Landmarker
@@ -82,8 +82,8 @@ def report(
     to.add(
         "simulated attacks before a challenge",
         f"passed: presentations that did both movements asked for, of five, one of them a turn of the head, each within "
-        f"{SETTINGS.task_within:g} seconds; causes of the others; which movements were taken for what was asked. The challenge "
-        "alone: the votes of the first table come on top. SIMULATED, and so is whoever holds the picture: asked for a movement, "
+        f"{SETTINGS.task_within:g} seconds; causes of the others; which movements were taken for what was asked: turns are asked "
+        "for last, so that those before them are seen. The challenge alone: the votes of the first table come on top. SIMULATED, and so is whoever holds the picture: asked for a movement, "
         "they tilt it by what comes nearest, "
         + ", ".join(f"{name} {max(map(abs, tilt)):g}" for name, tilt in held.TILTS.items())
         + " degrees; holes for eyes blink. No picture here is animated while it is asked: what answers like that passes every "
@@ -102,8 +102,12 @@ class Outcome(NamedTuple):
 
 
 def challenged(shown: Shown, onlooker: Onlooker, seed: int) -> Outcome:
-    """One presentation before the challenge that `seed` makes."""
-    challenge, understanding = Challenge(SETTINGS, order(SETTINGS, seed)), Understanding()
+    """One presentation before the challenge that `seed` makes, but for its order: turns come last.
+
+    So everything else that is asked for is asked for, before a turn ends it.
+    """
+    tasks = sorted(order(SETTINGS, seed), key=lambda task: task in TURNS)
+    challenge, understanding = Challenge(SETTINGS, tasks), Understanding()
     clock = 0.0
     cause, told, taken = "no_face", "", []
     for number, image in enumerate(shown(lambda: understanding.movement(clock)), 1):
