@@ -83,7 +83,8 @@ def report(
         "simulated attacks before a challenge",
         f"passed: presentations that did both movements asked for, of five, one of them a turn of the head, each within "
         f"{SETTINGS.task_within:g} seconds; causes of the others; which movements were taken for what was asked: turns are asked "
-        "for last, so that those before them are seen. The challenge alone: the votes of the first table come on top. SIMULATED, and so is whoever holds the picture: asked for a movement, "
+        "for last, so that those before them are seen. The challenge alone: the votes of the first table come on top. "
+        "SIMULATED, and so is whoever holds the picture: asked for a movement, "
         "they tilt it by what comes nearest, "
         + ", ".join(f"{name} {max(map(abs, tilt)):g}" for name, tilt in held.TILTS.items())
         + " degrees; holes for eyes blink. No picture here is animated while it is asked: what answers like that passes every "
