@@ -225,7 +225,7 @@ at = 0.9
 lasts = 5.2
 person = "P002"
 substitute = "P005"
-substitute_at = 1.7
+substitute_at = 1.9
 obeys = true
 x = 0.62
 expect = "deny:not_recognised"
@@ -236,7 +236,7 @@ at = 7.0
 lasts = 5.2
 person = "P005"
 substitute = "P002"
-substitute_at = 2.6
+substitute_at = 1.9
 obeys = true
 x = 0.38
 expect = "deny:liveness_doubtful"
@@ -260,70 +260,37 @@ async def test_nobody_finishes_what_another_has_begun(models_dir: Path, tmp_path
                 shots.append(message)
             elif isinstance(message, Ended):
                 ended.append(message)
-    assert len(ended) >= 4
+    acts = script.load(str(scene)).acts
+    changes = [opened + act.at + act.substitute_at + start for act in acts for start in (0, 13)]
+    # Two answers and a return between them take longer. What was begun ends with the change, and not when somebody leaves.
+    begun = [each for each in ended for change in changes if each.began_at < change <= each.at]
+    assert len(begun) >= 2
+    for each in begun:
+        assert each.shots == 0
+        assert each.liveness.state in {"unchecked", "doubt"}
+        assert not any(each.began_at < change < each.at - 1.5 for change in changes)
     embedder = Embedder(models.path(models_dir, "embedding"))
     image = cv2.imread(str(script.assets("P002") / "studio_portrait.jpg"), cv2.IMREAD_REDUCED_COLOR_4)
     assert image is not None
     photo = np.asarray(image, np.uint8)
     employee = embedder.embed(photo, Finder(models.path(models_dir, "finder"), 320).find(photo)[0])
-    assert shots
     for shot in shots:
         assert shot.probe.embedding is not None
         if shot.liveness.state == "live":
             assert cosine(employee, shot.probe.embedding) < 0.36
 
 
-PLAYED = """
-title = "three before a door that asks for movements"
-seconds = 23.8
-enrolled = ["P002", "P005"]
-
-[[acts]]
-name = "an employee who does nothing"
-at = 0.9
-lasts = 7.6
-person = "P002"
-x = 0.38
-expect = "deny:liveness_doubtful"
-
-[[acts]]
-name = "an employee who does what is asked"
-at = 9.4
-lasts = 7.6
-person = "P005"
-obeys = true
-x = 0.62
-expect = "grant:P005"
-
-[[acts]]
-name = "an employee in whose place somebody else goes on"
-at = 17.9
-lasts = 5.0
-person = "P005"
-substitute = "P002"
-substitute_at = 1.9
-obeys = true
-x = 0.38
-expect = "deny:liveness_doubtful"
-"""
-
-
 @pytest.mark.slow
-def test_who_does_what_is_asked_is_let_in_and_nobody_else(tmp_path: Path) -> None:
-    file = tmp_path / "scene.toml"
-    file.write_text(PLAYED, encoding="utf-8")
-    options = ("--liveness", "challenge", "--camera", f"scene:{file}", "--seconds", "34", "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "kiosk", "demo", *options], capture_output=True, check=False, text=True, timeout=120
-    )
-    assert done.returncode in {0, 1}, done.stdout + done.stderr
+def test_who_does_what_is_asked_is_let_in_and_nobody_else() -> None:
+    """With all processes: a print, an employee who does it, one who does nothing, and a cutout that can only blink."""
+    command = [sys.executable, "-m", "kiosk", "demo", "--liveness", "challenge", "--json"]
+    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
     result = msgspec.json.decode(done.stdout)
-    nothing, obedient, substitute = (act.name for act in script.load(str(file)).acts)
     acts = {act["act"]: act for act in result["acts"]}
-    assert acts.keys() == {nothing, obedient, substitute}
-    assert (acts[nothing]["outcome"], acts[obedient]["outcome"]) == ("met", "met")
-    # How far the substitute comes before leaving depends on the box: told to try again, or nothing any more.
-    assert "deny" in acts[substitute]["happened"]
-    assert "grant" not in acts[substitute]["happened"]
+    # The first act may have begun before anybody watched.
+    assert acts.keys() >= {act.name for act in CHALLENGE.acts[1:]}
+    assert {act["outcome"] for act in acts.values()} == {"met"}
+    assert "grant:P005" in acts[OBEDIENT.name]["happened"]
     assert (result["wrong_grants"], result["errors"]) == (0, 0)
-    assert result["relay_pulses"] == result["grants"] >= 1
+    assert result["relay_pulses"] == result["grants"] == 1
