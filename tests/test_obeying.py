@@ -261,7 +261,8 @@ async def test_nobody_finishes_what_another_has_begun(models_dir: Path, tmp_path
             elif isinstance(message, Ended):
                 ended.append(message)
     acts = script.load(str(scene)).acts
-    changes = [opened + act.at + act.substitute_at + start for act in acts for start in (0, 13)]
+    # A little earlier, so that the frame that shows the substitute is surely after it.
+    changes = [opened + act.at + act.substitute_at + start - 0.03 for act in acts for start in (0, 13)]
     # Two answers and a return between them take longer. What was begun ends with the change, and not when somebody leaves.
     begun = [each for each in ended for change in changes if each.began_at < change <= each.at]
     assert len(begun) >= 2
