@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kiosk import slugs
 from kiosk.bench import attacks
 from kiosk.bench.liveness import wilson
+from kiosk.capture import held
 from kiosk.capture.qr import modules
 from kiosk.domain import Box, Pose
 from kiosk.settings import LivenessPolicy, LivenessSettings, Task
@@ -442,7 +443,7 @@ def test_tilting_a_flat_picture_does_not_turn_its_head(models_dir: Path, finder:
     yaws = []
     with landmarks.load(models.path(models_dir, "landmarks"), "litert", 1) as landmarker:
         for degrees in (-50, -30, 0, 30, 50):
-            image = attacks.tilted(np.asarray(photo, np.uint8), degrees)
+            image = held.tilted(np.asarray(photo, np.uint8), degrees)
             found = landmarker.locate(image, finder.find(image)[0].box)
             assert found is not None
             yaws.append(found.pose.yaw)

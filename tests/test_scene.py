@@ -233,7 +233,8 @@ class TestCutOut:
         person = (x - 150) ** 2 + ((y - 200) / 1.6) ** 2 < 80**2
         picture = np.repeat((110 + y[..., None] / 20 + (x[..., None] - 150) ** 2 / 2500).astype(np.uint8), 3, axis=2)
         picture[person] = (60, 90, 180)
-        sprite = cutout._cut(picture)
+        sprite, where = cutout._cut(picture)
+        assert list(where) == pytest.approx([70, 72], abs=4)
         high, wide = sprite.shape[:2]
         assert high == pytest.approx(256, abs=6)
         assert wide == pytest.approx(160, abs=6)

@@ -100,9 +100,10 @@ def liveness(
     people: Annotated[Path | None, typer.Option(help="A folder with more photos to attack with.")] = None,
     clip: Annotated[list[Path] | None, typer.Option(help="A film of a living person; may be given again.")] = None,
     frames: Annotated[int, typer.Option(help="Frames of each presentation.", min=5)] = 6,
+    challenges: Annotated[int, typer.Option(help="Pictures with which each attack meets a challenge.", min=0)] = 5,
 ) -> None:
     """Simulated attacks taken for people, by species, and people who are not. No certified test."""
-    liveness_bench.measure(_report, people, clip or (), frames)
+    liveness_bench.measure(_report, people, clip or (), frames, challenges)
 
 
 @app.command()

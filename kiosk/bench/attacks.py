@@ -5,17 +5,19 @@ Each function takes a photo of a person and gives the frames a camera might see 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.capture import held
+from kiosk.capture import held, lids
+from kiosk.capture.movements import Movement, Taken, performers
 from kiosk.capture.script import assets
-from kiosk.domain import Box
+from kiosk.domain import Box, Face
 from kiosk.vision.pixels import Image, cut
 
 FRAME = (1280, 720)
@@ -27,6 +29,12 @@ _BACKDROP = (118, 124, 128)
 
 Floats = NDArray[np.floating[Any]]
 Dice = np.random.Generator
+Asked = Callable[[], Movement]
+"""What whoever holds the picture is to do now."""
+
+
+def nothing_asked() -> Movement:
+    return "look_ahead"
 
 
 def live(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
@@ -38,46 +46,42 @@ def live(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
         yield _seen(_warp(photo, matrix, FRAME, cv2.BORDER_REPLICATE), dice)
 
 
-def print_flat(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def print_flat(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """A sheet with a white rim, held up and tilted a little."""
-    yield from _held(_paper(photo, face), face, dice, frames, tilt=0.12)
+    yield from _held(_paper(photo, face), face, dice, frames, asked=asked, tilt=0.12)
 
 
-def print_bent(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def print_bent(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """The same sheet rolled round an upright axis, darker towards its sides."""
-    yield from _held(_bent(_paper(photo, face)), face, dice, frames, tilt=0.06)
+    yield from _held(_bent(_paper(photo, face)), face, dice, frames, asked=asked, tilt=0.06)
 
 
-def phone_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def phone_replay(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """A phone's screen: the head fills it, dark rim, pixels that beat with the camera's, a reflection."""
-    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, tilt=0.06, emits=True)
+    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, asked=asked, tilt=0.06, emits=True)
 
 
-def tablet_replay(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def tablet_replay(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """A larger screen, with shoulders and surroundings on it."""
-    yield from _held(_screen(photo, face, 0.9, dice), face, dice, frames, tilt=0.06, emits=True)
+    yield from _held(_screen(photo, face, 0.9, dice), face, dice, frames, asked=asked, tilt=0.06, emits=True)
 
 
-def print_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def print_in_hand(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """The flat sheet before somebody's own face: the network goes by what surrounds a face, too."""
-    yield from _held(_paper(photo, face), face, dice, frames, tilt=0.06, backdrop=_holder())
+    yield from _held(_paper(photo, face), face, dice, frames, asked=asked, tilt=0.06, behind=_holder)
 
 
-def phone_in_hand(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def phone_in_hand(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """The telephone likewise."""
-    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, tilt=0.06, emits=True, backdrop=_holder())
+    yield from _held(_screen(photo, face, 0.35, dice), face, dice, frames, asked=asked, tilt=0.06, emits=True, behind=_holder)
 
 
-def cut_out(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def cut_out(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
     """A printed head cut out along its outline, before the backdrop."""
-    sheet, alpha = _paper(photo, face, rim=0.0)
-    height, width = sheet.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    cv2.ellipse(mask, (width // 2, height // 2), (int(width * 0.34), int(height * 0.42)), 0, 0, 360, 255, -1, cv2.LINE_AA)
-    yield from _held((sheet, alpha * (mask[..., None] / 255)), face, dice, frames, tilt=0.06)
+    yield from _held(_cut_along(photo, face), face, dice, frames, asked=asked, tilt=0.06)
 
 
-def static_loop(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Image]:
+def static_loop(photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:  # noqa: ARG001 (nobody is there to hear it)
     """One picture fed in again and again in the camera's place."""
     still = next(live(photo, face, dice, 1))
     # Longer than the others: what takes two seconds to be seen is never alive before.
@@ -85,7 +89,29 @@ def static_loop(photo: Image, face: Box, dice: Dice, frames: int) -> Iterator[Im
         yield still.copy()
 
 
-Species = Callable[[Image, Box, Dice, int], Iterator[Image]]
+def cut_out_with_eyes(photo: Image, face: Face, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
+    """The cut-out with holes, through which the eyes of whoever wears it look, and blink."""
+    (sheet, alpha), factor = _cut_along(photo, face.box), min(1.0, 400 / face.box.width)
+    region = face.box.grown(0.7)
+    eyes = [((x - max(region.x, 0)) * factor, (y - max(region.y, 0)) * factor) for x, y in face.points[:2]]
+    apart = math.dist(*eyes)
+    holes = np.ones(alpha.shape[:2], np.float32)
+    for x, y in eyes:
+        axes = round(held.HOLE[0] * apart), round(held.HOLE[1] * apart)
+        cv2.ellipse(holes, (round(x), round(y)), axes, 0, 0, 360, 0.0, cv2.FILLED, cv2.LINE_AA)
+    middle = np.array((sheet.shape[1], sheet.shape[0])) / 2
+    scale = FACE * FRAME[1] / (face.box.height * factor)
+    there = np.array([((x, y) - middle) * scale + (FRAME[0] / 2, FRAME[1] / 2) for x, y in eyes])
+    wearer = {shut: _wearer(there, shut=shut) for shut in (False, True)}
+    cut = sheet, alpha * holes[..., None]
+    yield from _held(cut, face.box, dice, frames, tilt=0.03, asked=asked, behind=lambda: wearer[asked() == "blink"])
+
+
+class Species(Protocol):
+    """Frames of an attack with the face `face` of `photo`, whose holder tries what is `asked` as well as it can be done."""
+
+    def __call__(self, photo: Image, face: Box, dice: Dice, frames: int, asked: Asked = ...) -> Iterator[Image]: ...
+
 
 SPECIES: Mapping[str, Species] = {
     "print flat": print_flat,
@@ -97,6 +123,25 @@ SPECIES: Mapping[str, Species] = {
     "cut-out": cut_out,
     "static picture on loop": static_loop,
 }
+
+
+EYES = "cut-out with holes for eyes"
+NAMES = (*SPECIES, EYES)
+
+
+def shown(name: str, photo: Image, face: Face, dice: Dice, frames: int, asked: Asked = nothing_asked) -> Iterator[Image]:
+    """One of NAMES."""
+    if name == EYES:
+        return cut_out_with_eyes(photo, face, dice, frames, asked)
+    return SPECIES[name](photo, face.box, dice, frames, asked)
+
+
+def _cut_along(photo: Image, face: Box) -> tuple[Floats, Floats]:
+    sheet, alpha = _paper(photo, face, rim=0.0)
+    height, width = sheet.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    cv2.ellipse(mask, (width // 2, height // 2), (int(width * 0.34), int(height * 0.42)), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    return sheet, alpha * (mask[..., None] / 255)
 
 
 def _paper(photo: Image, face: Box, rim: float = held.RIM) -> tuple[Floats, Floats]:
@@ -136,25 +181,28 @@ def _held(
     frames: int,
     *,
     tilt: float,
+    asked: Asked,
     emits: bool = False,
-    backdrop: Floats | None = None,
+    behind: Callable[[], Floats] | None = None,
 ) -> Iterator[Image]:
-    """The sheet before the backdrop, by default a grey wall, in a hand that is never quite still."""
+    """The sheet before a grey wall or what is `behind`, in a hand that is never quite still and tilts it as it is asked."""
     picture, alpha = sheet
     height, width = picture.shape[:2]
     scale = FACE * FRAME[1] / (face.height * min(1.0, 400 / face.width))
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     turn = dice.uniform(-tilt, tilt, 2)
-    behind = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP) if backdrop is None else backdrop
+    wall = np.linspace(1.15, 0.75, FRAME[1])[:, None, None] * np.array(_BACKDROP)
     light = 1.0 if emits else dice.uniform(0.85, 1.05)
     for number, shift in enumerate(_wobble(dice, frames)):
         sway = turn + 0.02 * np.sin(number / 3 + np.array([0, 1.5]))
         depth = 1 + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ sway * 0.5
-        placed = (corners - (width / 2, height / 2)) * scale / depth[:, None] + (FRAME[0] / 2, FRAME[1] / 2) + shift
+        leaning = held.leaning(corners, *held.TILTS.get(asked(), (0.0, 0.0)))
+        placed = (leaning - (width / 2, height / 2)) * scale / depth[:, None] + (FRAME[0] / 2, FRAME[1] / 2) + shift
         matrix = cv2.getPerspectiveTransform(corners, placed.astype(np.float32))
         warped = cv2.warpPerspective(picture.astype(np.float32), matrix, FRAME, flags=cv2.INTER_AREA)
         share = cv2.warpPerspective(alpha.astype(np.float32), matrix, FRAME)[..., None]
-        yield _seen(behind * (1 - share) + light * warped * share, dice)
+        before = wall if behind is None else behind()
+        yield _seen(before * (1 - share) + light * warped * share, dice)
 
 
 @cache
@@ -166,6 +214,22 @@ def _holder() -> Floats:
     x, y = (factor * share * side for share in held.CENTRE)
     matrix = np.array([[factor, 0, FRAME[0] / 2 - x], [0, factor, FRAME[1] / 2 - y]])
     return _warp(photo, matrix, FRAME, cv2.BORDER_REPLICATE)
+
+
+def _wearer(eyes: Floats, *, shut: bool) -> Floats:
+    """Somebody who wears a cut-out: their own eyes, right and left one, are at `eyes` in the frame."""
+    performer = performers()[HOLDER]
+    ahead, down = (_part(performer.taken(movement)) for movement in ("look_ahead", "nod"))
+    face = lids.drawn(ahead, down, performer, 1.0) if shut else ahead
+    own = np.subtract(performer.eyes, performer.look_ahead.part[:2])
+    factor = math.dist(*eyes) / math.dist(*own)
+    x, y = eyes.mean(axis=0) - factor * own.mean(axis=0)
+    return _warp(face, np.array([[factor, 0, x], [0, factor, y]]), FRAME, cv2.BORDER_REPLICATE)
+
+
+def _part(taken: Taken) -> Image:
+    left, top, right, bottom = taken.part
+    return np.asarray(cv2.imread(str(assets(HOLDER) / taken.file)), np.uint8)[top:bottom, left:right]
 
 
 def _warp(photo: Image, matrix: Floats, size: tuple[int, int], border: int) -> Floats:
@@ -184,17 +248,3 @@ def _seen(scene: Floats, dice: Dice) -> Image:
     """Through a lens and a sensor."""
     blurred = cv2.GaussianBlur(scene.astype(np.float32), (0, 0), 0.6)
     return np.asarray(np.clip(blurred + dice.normal(0, 1.8, blurred.shape), 0, 255), np.uint8)
-
-
-def tilted(image: Image, degrees: float) -> Image:
-    """A flat picture turned round its upright axis, from about two and a half picture widths away."""
-    height, width = image.shape[:2]
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    away = 2.5 * width
-    middle = (width / 2, height / 2)
-    centred = corners - middle
-    nearer = away / (away + centred[:, 0] * np.sin(np.radians(degrees)))
-    centred[:, 0] *= np.cos(np.radians(degrees))
-    placed = (centred * nearer[:, None] + middle).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, placed)
-    return np.asarray(cv2.warpPerspective(image, matrix, (width, height)), np.uint8)

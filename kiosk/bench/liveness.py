@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from kiosk.bench import attacks
+from kiosk.bench import attacks, challenged
 from kiosk.bench.report import Report
+from kiosk.capture import held
 from kiosk.capture.script import assets
 from kiosk.domain import Face
 from kiosk.settings import EyeSettings, LivenessSettings, SiteSettings
 from kiosk.vision import models
 from kiosk.vision.antispoof import AntiSpoof
+from kiosk.vision.embedding import Embedder
 from kiosk.vision.finder import Finder
 from kiosk.vision.landmarks import Landmarker
 from kiosk.vision.landmarks import load as load_landmarks
@@ -36,8 +38,11 @@ _NO_PAD = (
 )
 
 
-def measure(report: Report, people: Path | None, clips: Sequence[Path], frames: int) -> None:
-    """`people`: a folder with photos in folders; `clips`: of living people, one presentation for every `frames` frames."""
+def measure(report: Report, people: Path | None, clips: Sequence[Path], frames: int, challenges: int) -> None:
+    """`people`: a folder with photos in folders; `clips`: of living people, one presentation for every `frames` frames.
+
+    `challenges`: with how many of the pictures each species is put before a challenge; 0 for none.
+    """
     folder = SiteSettings().models_dir
     finder, network = Finder(models.path(folder, "finder"), EyeSettings().find_width), AntiSpoof(models.path(folder, "antispoof"))
     pictures = list(_pictures(finder, people))
@@ -51,6 +56,9 @@ def measure(report: Report, people: Path | None, clips: Sequence[Path], frames: 
     _report_living(report, finder, network, pictures, clips, frames)
     with load_landmarks(models.path(folder, "landmarks"), "litert", 1) as landmarker:
         _report_tilts(report, finder, landmarker, pictures)
+        if challenges:
+            embedder = Embedder(models.path(folder, "embedding"))
+            challenged.report(report, pictures[:challenges], finder, landmarker, embedder)
 
 
 def _report_living(
@@ -82,7 +90,7 @@ def wilson(count: int, total: int) -> tuple[float, float]:
 
 
 def _known() -> Iterable[str]:
-    return track(attacks.SPECIES, description="attacks", transient=True)
+    return track(attacks.NAMES, description="attacks", transient=True)
 
 
 def _attack_row(name: str, states: Sequence[str]) -> dict[str, object]:
@@ -118,7 +126,7 @@ def _pictures(finder: Finder, people: Path | None) -> Iterator[tuple[Image, Face
 
 def _shown(name: str, pictures: list[tuple[Image, Face, int]], frames: int) -> Iterator[Iterator[Image]]:
     for photo, face, seed in pictures:
-        yield attacks.SPECIES[name](photo, face.box, np.random.default_rng(seed), frames)
+        yield attacks.shown(name, photo, face, np.random.default_rng(seed), frames)
 
 
 def _living(pictures: list[tuple[Image, Face, int]], frames: int) -> Iterator[Iterator[Image]]:
@@ -166,7 +174,7 @@ def _turns(finder: Finder, landmarker: Landmarker, photo: Image, tilt: float) ->
     small = shrink(photo, _SIDE / max(photo.shape[:2]))
     straight = _yaw(finder, landmarker, small)
     for angle in (-tilt, tilt):
-        yaw = _yaw(finder, landmarker, attacks.tilted(small, angle))
+        yaw = _yaw(finder, landmarker, held.tilted(small, angle))
         if straight is not None and yaw is not None:
             yield abs(yaw - straight)
 

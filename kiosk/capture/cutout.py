@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.capture import masks, script
+from kiosk.capture import lids, masks, script
 from kiosk.capture.frame import Image
-from kiosk.capture.held import hold_up
+from kiosk.capture.held import hold_up, put_on
+from kiosk.capture.movements import Movement, performers
 from kiosk.capture.script import Act, assets
 from kiosk.errors import CameraError
 
@@ -28,6 +29,8 @@ _CLEAR, _SOLID = 8, 60
 """Grey levels from the background: under the first nothing of the person shows, over the second nothing else does."""
 _BESIDE = 60
 """Pixels of the picture around a mask that are drawn anew with it: its light is the light of the whole face."""
+_NOT_CLOTH = 30
+"""Grey levels from the usual colour of somebody's chest."""
 _ROUGH_WIDTH = 120
 """Pixels; wide enough to see between the legs, small enough to be quick."""
 _LEVELS = 3
@@ -58,15 +61,17 @@ class CutOut:
         return next((level for level in reversed(self.levels) if level.scale >= scale * 0.999), self.levels[0])
 
 
-def cut_out(act: Act, person: str, height: int) -> CutOut:
-    """Makes `person` as `act` shows them in frames of `height` pixels.
+def cut_out(act: Act, person: str, height: int, movement: Movement = "look_ahead") -> CutOut:
+    """Makes `person` as `act` shows them in frames of `height` pixels; whoever obeys makes the `movement`.
 
     Raises CameraError `source_invalid` where the pictures are missing.
     """
+    if person == act.person and act.performed:
+        return _performed(act, height, movement)
     face = FACE_HEIGHT[act.view]
     scale = min(act.face * height / face, 1.0)
-    picture = _picture(person, act.view, scale)
-    sprite = _cut(_masked(picture, person, scale) if person in act.masked and act.view == "front" else picture)
+    picture = _picture(person, _PICTURE[act.view], _PART[act.view], scale)
+    sprite, _ = _cut(_masked(picture, person, scale) if person in act.masked and act.view == "front" else picture)
     if act.view == "profile":
         sprite = _longer(sprite)
     sprite = _affected(sprite, act, face * scale)
@@ -76,19 +81,43 @@ def cut_out(act: Act, person: str, height: int) -> CutOut:
     return CutOut(face, _pyramid(sprite, scale, middle, height))
 
 
-def _picture(person: str, view: str, scale: float) -> Image:
-    path = assets(person) / _PICTURE[view]
+def _performed(act: Act, height: int, movement: Movement) -> CutOut:
+    """Of somebody with pictures of their movements; what they hold moves in their place, but for the eyes behind it."""
+    performer = performers()[act.person]
+    taken = performer.taken("look_ahead" if act.shows and movement != "blink" else movement)
+    scale = min(act.face * height / taken.face, 1.0)
+    picture = _picture(act.person, taken.file, taken.part, scale)
+    if movement == "blink":
+        shut = performer.taken("nod")
+        picture = lids.drawn(picture, _picture(act.person, shut.file, shut.part, scale), performer, scale)
+    picture = np.asarray(cv2.flip(picture, 1), np.uint8) if taken.mirrored else picture
+    sprite, (left, top) = _cut(picture)
+    x = taken.part[2] - taken.middle[0] if taken.mirrored else taken.middle[0] - taken.part[0]
+    middle = x * scale - left, (taken.middle[1] - taken.part[1]) * scale - top
+    sprite = _longer(sprite)
+    if act.on == "cutout" and act.shows:
+        right_eye, left_eye = (((x - taken.part[0]) * scale - left, (y - taken.part[1]) * scale - top) for x, y in performer.eyes)
+        sprite, middle = put_on(sprite, act, middle, (right_eye, left_eye), movement)
+    elif act.shows:
+        sprite, middle = hold_up(sprite, act, middle, taken.face * scale, movement)
+    affected = _affected(sprite, act, taken.face * scale)
+    room = (affected.shape[0] - sprite.shape[0]) / 2
+    return CutOut(taken.face, _pyramid(affected, scale, (middle[0] + room, middle[1] + room), height))
+
+
+def _picture(person: str, file: str, part: tuple[int, int, int, int], scale: float) -> Image:
+    path = assets(person) / file
     # JPEG halves for next to nothing.
     reduce = scale <= 0.5
     image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2 if reduce else cv2.IMREAD_COLOR)
     if image is None:
         raise CameraError("source_invalid", f"{path} is missing or cannot be decoded; install kiosk[demo] again")
     full = 2 if reduce else 1
-    left, top, right, bottom = (edge // full for edge in _PART[view])
+    left, top, right, bottom = (edge // full for edge in part)
     factor = scale * full
     way = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
-    part = cv2.resize(image[top:bottom, left:right], None, fx=factor, fy=factor, interpolation=way)
-    return np.asarray(part, dtype=np.uint8)
+    resized = cv2.resize(image[top:bottom, left:right], None, fx=factor, fy=factor, interpolation=way)
+    return np.asarray(resized, dtype=np.uint8)
 
 
 def _masked(picture: Image, person: str, scale: float) -> Image:
@@ -103,8 +132,11 @@ def _masked(picture: Image, person: str, scale: float) -> Image:
     return picture
 
 
-def _cut(picture: Image) -> Image:
-    """The person alone: background subtracted in proportion to how much of it shows through, so no grey rim stays."""
+def _cut(picture: Image) -> tuple[Image, tuple[int, int]]:
+    """The person alone: background subtracted in proportion to how much of it shows through, so no grey rim stays.
+
+    Also gives where the sprite's left upper corner was.
+    """
     behind = _background(picture)
     coverage = _coverage(_apart(picture, behind))
     left, top, wide, high = cv2.boundingRect(coverage)
@@ -112,7 +144,7 @@ def _cut(picture: Image) -> Image:
     through = cv2.cvtColor(cv2.bitwise_not(coverage[where]), cv2.COLOR_GRAY2BGR)
     alone = cv2.subtract(picture[where], cv2.multiply(behind[where], through, scale=1 / 255))
     alone = cv2.min(alone, cv2.bitwise_not(through))
-    return np.asarray(cv2.merge([*cv2.split(alone), cv2.extractChannel(through, 0)]), dtype=np.uint8)
+    return np.asarray(cv2.merge([*cv2.split(alone), cv2.extractChannel(through, 0)]), dtype=np.uint8), (left, top)
 
 
 def _apart(picture: Image, behind: Image) -> Image:
@@ -183,8 +215,12 @@ def _longer(bust: Image) -> Image:
     """The sheet ends at the chest, the frame lower down: more of the shirt, as plain as it is."""
     rows = bust.shape[0]
     shirt = cv2.resize(bust[-rows // 16 :], (bust.shape[1], 1), interpolation=cv2.INTER_AREA)
+    solid = shirt[..., 3] == 0
+    usual = np.median(shirt[solid], axis=0)
+    # Where the collar is open there is skin, but not down to the belt.
+    shirt[solid & (np.abs(shirt - usual).max(axis=2) > _NOT_CLOTH)] = usual
     shirt = cv2.GaussianBlur(shirt, (0, 0), rows / 80)
-    below = np.repeat(shirt, math.ceil(rows * 0.6), axis=0)
+    below = np.repeat(shirt, rows, axis=0)
     blend = np.linspace(0, 1, rows // 10)[:, None, None]
     bust[-len(blend) :] = bust[-len(blend) :] * (1 - blend) + shirt * blend
     return np.concatenate((bust, below))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from pathlib import Path
 
 import cv2
@@ -10,6 +13,7 @@ import numpy as np
 from kiosk.capture import hall, motion, script
 from kiosk.capture.cutout import CutOut, cut_out
 from kiosk.capture.frame import Frame, Image, Pacer
+from kiosk.capture.movements import MOVEMENTS, Movement, Understanding
 from kiosk.capture.qr import held_up, modules
 from kiosk.capture.script import Act, Scene
 from kiosk.errors import CameraError
@@ -36,6 +40,11 @@ class SceneCamera:
         self._loop = settings.loop
         self._curtain = curtain
         self._begun: float | None = None
+        self._understanding = Understanding()
+
+    def hear(self, slug: str) -> None:
+        """What the person before this camera is told now; empty where nothing any more. May be called from any thread."""
+        self._understanding.hear(slug, time.monotonic())
 
     def read(self) -> Frame:
         index, due = self._pacer.wait()
@@ -44,7 +53,7 @@ class SceneCamera:
             return Frame(self._name, index, due, self._stage.empty(index))
         if elapsed >= self._scene.seconds and not self._loop:
             raise CameraError("source_ended", f"the scene is over after {self._scene.seconds:g} s")
-        return Frame(self._name, index, due, self._stage.render(elapsed, index))
+        return Frame(self._name, index, due, self._stage.render(elapsed, index, self._understanding.movement(due)))
 
     def close(self) -> None:
         self._pacer.close()
@@ -75,15 +84,19 @@ class Stage:
         self._codes: dict[str, Image] = {}
         self._cast(scene.acts[0])
 
-    def render(self, t: float, grain: int) -> Image:
-        """The picture `t` seconds after the scene was first started; `grain` chooses the noise."""
+    def render(self, t: float, grain: int, movement: Movement = "look_ahead") -> Image:
+        """The picture `t` seconds after the scene was first started; `grain` chooses the noise.
+
+        `movement`: what those do now who obey.
+        """
         picture = self._hall.copy()
         acts = self._scene.acts_at(t)
         if not acts:
-            self._cast(self._scene.next_act(t))
+            self._get_ready(self._scene.next_act(t))
         for act in acts:
-            spots = motion.places(act, t % self._scene.seconds - act.at)
-            for person, place in zip(self._cast(act), spots, strict=True):
+            since = t % self._scene.seconds - act.at
+            spots = motion.places(act, since)
+            for person, place in zip(self._cast(act.as_at(since), movement), spots, strict=True):
                 _draw(picture, person, place)
             if act.code:
                 held_up(picture, self._code(act.code), spots[0])
@@ -93,13 +106,24 @@ class Stage:
         """The hall with nobody in it; `grain` as for `render`."""
         return self._with_noise(self._hall.copy(), grain)
 
-    def _cast(self, act: Act) -> list[CutOut]:
-        return [self._person(act, person) for person in act.people]
+    def _get_ready(self, act: Act) -> None:
+        """Cuts out who comes next; of the movements of whoever obeys one at a time, since each costs a frame."""
+        for movement, there in itertools.product(MOVEMENTS, (act, act.as_at(math.inf))):
+            before = len(self._people)
+            self._cast(there, movement)
+            if len(self._people) > before:
+                return
 
-    def _person(self, act: Act, person: str) -> CutOut:
-        key = (person, act.view, act.face, act.shows, act.on, act.blur, act.brightness, person in act.masked)
+    def _cast(self, act: Act, movement: Movement = "look_ahead") -> list[CutOut]:
+        own = movement if act.performed and act.obeys else "look_ahead"
+        return [self._person(act, person, own if person == act.person else "look_ahead") for person in act.people]
+
+    def _person(self, act: Act, person: str, movement: Movement) -> CutOut:
+        # What the act's person shows and performs is nothing of those who come along.
+        own = (act.performed, act.shows, act.on, movement) if person == act.person else ()
+        key = (person, act.view, act.face, act.blur, act.brightness, person in act.masked, own)
         if key not in self._people:
-            self._people[key] = cut_out(act, person, self._hall.shape[0])
+            self._people[key] = cut_out(act, person, self._hall.shape[0], movement)
         return self._people[key]
 
     def _code(self, text: str) -> Image:

@@ -18,12 +18,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from kiosk.capture.movements import performers, portraits
 from kiosk.errors import CameraError
 from kiosk.slugs import TABLE
 
 OF_EXAMPLES = ("office", "clinic", "mantrap-outer", "mantrap-inner", "turnstile-in", "turnstile-out", "vault", "parcels")
 """Played with the configurations in config/examples, whose people, rules and hours they are about."""
-PACKAGED = ("demo", "attack", "masked", "claims", "crowd", *OF_EXAMPLES)
+PACKAGED = ("demo", "attack", "challenge", "masked", "claims", "crowd", *OF_EXAMPLES)
 
 Person = Annotated[str, Meta(pattern=r"^P\d{3}$")]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -39,7 +40,10 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     in the file). `masked`: which of them wear a mask. `claim`: whose card is presented, `claim_at` seconds after the beginning.
     `view`: `profile` shows the head from the side. `move`: `approach` comes through the door, stands and
     looks; `across` passes from right to left. `leave`: `past` the camera, or `back` through the door.
-    `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen.
+    `shows`: whose portrait the person holds before their own face, `on` paper or a phone's screen; a `cutout` is paper cut along
+    the face, with holes that the person's own eyes look through.
+    `obeys`: whether the person does what the screen asks, where pictures show it (see movements); who comes along never does.
+    `substitute`: who stands in the person's place from `substitute_at` seconds on, from one frame to the next.
     `blur`: standard deviation of a Gaussian, as a share of the face's height. `brightness`: a factor.
     `code`: text of a QR code that the person holds up under the face.
     `expect`: `grant:PERSON` or `deny:SLUG`; a list, where each of several has an answer of their own. `while_open`: a schedule
@@ -61,7 +65,10 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     move: Literal["approach", "across"] = "approach"
     leave: Literal["past", "back"] = "past"
     shows: Person | None = None
-    on: Literal["paper", "phone"] = "paper"
+    on: Literal["paper", "phone", "cutout"] = "paper"
+    obeys: bool = False
+    substitute: Person | None = None
+    substitute_at: Annotated[float, Meta(ge=0, le=60)] = 2.0
     blur: Annotated[float, Meta(ge=0, le=0.2)] = 0.0
     brightness: Annotated[float, Meta(gt=0, le=4)] = 1.0
     code: Annotated[str, Meta(max_length=500)] = ""
@@ -75,6 +82,17 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True):
     def people(self) -> tuple[str, ...]:
         beside = self.beside or ()
         return (self.person, beside) if isinstance(beside, str) else (self.person, *beside)
+
+    @property
+    def performed(self) -> bool:
+        """Whether `person` is shown from the pictures of their movements."""
+        return (self.obeys and self.person in performers()) or self.on == "cutout"
+
+    def as_at(self, t: float) -> Act:
+        """With whoever stands there `t` seconds after it began."""
+        if self.substitute is None or t < self.substitute_at:
+            return self
+        return msgspec.structs.replace(self, person=self.substitute)
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -217,8 +235,17 @@ def _mistakes(scene: Scene) -> Iterator[str]:
         for who in act.granted:
             if who not in scene.enrolled or who not in act.people:
                 yield f"{where}: `expect` grants `{who}`, who must be `enrolled` and the act's `person`"
-        for who in act.masked:
-            if who not in act.people:
-                yield f"{where}: `masked` names `{who}`, who does not come along"
-            elif who not in mask_places():
-                yield f"{where}: nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"
+        yield from (f"{where}: {mistake}" for mistake in _not_to_be_shown(act))
+
+
+def _not_to_be_shown(act: Act) -> Iterator[str]:
+    """What there are no pictures for."""
+    for who in act.masked:
+        if who not in act.people:
+            yield f"`masked` names `{who}`, who does not come along"
+        elif who not in mask_places():
+            yield f"nobody knows where `{who}` wears a mask; {', '.join(sorted(mask_places()))} can"
+    if (act.obeys or act.on == "cutout") and not performers().keys() & {act.person, act.substitute}:
+        yield f"no picture shows `{act.person}` move; {', '.join(sorted(performers()))} can obey, and look through a cutout"
+    if act.on == "cutout" and act.shows not in portraits():
+        yield f"a `cutout` `shows` one of {', '.join(sorted(portraits()))}: of no other portrait it is known where the eyes are"

@@ -9,13 +9,13 @@ from kiosk.capture.gst import open_pipeline
 from kiosk.capture.opencv import open_file, open_stream
 from kiosk.capture.picamera import open_picamera
 from kiosk.capture.pictures import open_folder
-from kiosk.capture.scene import open_scene
+from kiosk.capture.scene import SceneCamera, open_scene
 from kiosk.capture.v4l2 import open_v4l2
-from kiosk.capture.view import viewed
+from kiosk.capture.view import View, viewed
 from kiosk.errors import CameraError
 from kiosk.settings import CAMERA_SCHEMES, STREAM_SCHEMES, CameraSettings
 
-__all__ = ["OPENED_FIRST", "Frame", "Source", "open_source"]
+__all__ = ["OPENED_FIRST", "Frame", "Source", "listener", "open_source"]
 
 OPENED_FIRST = (*STREAM_SCHEMES, "gst", "picamera2")
 """Cameras that need the network, or to start a program: an eye opens them before it is confined."""
@@ -30,6 +30,15 @@ def open_source(name: str, settings: CameraSettings, origin: float | None = None
     Raises CameraError: `camera_missing` where it cannot be opened, `source_invalid` where it cannot be played.
     """
     return viewed(_opened(name, settings, origin), settings)
+
+
+def listener(source: Source) -> SceneCamera | None:
+    """The scene behind an open source, whose people can be told what to do; None for everything else.
+
+    By its class, not by what it can do: what a challenge asks must never reach a real camera, nor a picture of one.
+    """
+    opened = source.source if isinstance(source, View) else source
+    return opened if isinstance(opened, SceneCamera) else None
 
 
 def _opened(name: str, settings: CameraSettings, origin: float | None) -> Source:

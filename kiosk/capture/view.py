@@ -17,7 +17,7 @@ class View:
     """A source whose frames are all made so; every coordinate further on is of these. Threads: as for Source."""
 
     def __init__(self, source: Source, settings: CameraSettings) -> None:
-        self._source = source
+        self.source = source
         self._region = settings.region
         self._rotate = settings.rotate
         self._mirror = settings.mirror
@@ -29,11 +29,11 @@ class View:
         self.width, self.height = size if settings.rotate in (0, 180) else size[::-1]
 
     def read(self) -> Frame:
-        frame = self._source.read()
+        frame = self.source.read()
         return dataclasses.replace(frame, image=self.seen(frame.image))
 
     def close(self) -> None:
-        self._source.close()
+        self.source.close()
 
     def seen(self, image: Image) -> Image:
         """The region is of the picture as the camera gives it; then it is turned, then mirrored."""

@@ -34,6 +34,8 @@ from kiosk.settings import PortalSettings, Settings
 
 SCENES = {"identify": "masked", "identify+confirm": "masked", "claim+compare": "claims", "crowd": "crowd"}
 """What shows each strategy best."""
+CHALLENGE = "challenge"
+"""The way of telling the living, and the scene that shows it where whoever comes is searched for."""
 _LEAVING = 1.5
 """Seconds after the last act in which its presentation ends and is told."""
 
@@ -50,8 +52,8 @@ _PARTS = {
 class Wanted:
     """What to play: a configuration file as it stands, or the demo's own door before a camera.
 
-    `camera`: None for the scene of the strategy. `portal`: of its settings strategy, recogniser, fallback, confirm,
-    second_opinion and liveness those that differ from the defaults. `overrides`: of the file's settings.
+    `camera`: None for the scene of the strategy, or of the challenge. `portal`: of its settings strategy, recogniser, fallback,
+    confirm, second_opinion and liveness those that differ from the defaults. `overrides`: of the file's settings.
     """
 
     config: Path | None = None
@@ -116,7 +118,7 @@ _Set = tuple[Stage, list[Sight], Mapping[str, PortalSettings]]
 def _own_door(wanted: Wanted, page: bool, keep: Path | None) -> _Set:
     if wanted.overrides:
         raise ConfigurationError("configuration_invalid", "--set changes a setting of the file that --config names")
-    camera = wanted.camera or f"scene:{SCENES.get(wanted.portal.get('strategy', ''), 'demo')}"
+    camera = wanted.camera or f"scene:{_shown_best(wanted.portal)}"
     asked = {f"portals.door.{name}": value for name, value in wanted.portal.items()}
     asked |= {f"portals.door.{part}": url for part, url in _PARTS.items()} if page else {}
     read = configuration.load(None, {"cameras.front.url": camera, "portals.door.cloud_consent": "true", **asked})
@@ -125,6 +127,14 @@ def _own_door(wanted: Wanted, page: bool, keep: Path | None) -> _Set:
     scene = load_scene(camera.partition(":")[2]) if camera.startswith("scene:") else None
     # Nobody hangs a door here: whoever asked for the page moves its contact by hand.
     return Stage(camera, page=page, portal=read.portals["door"], keep=keep), [Sight("door", "front", scene)], {}
+
+
+def _shown_best(portal: Mapping[str, str]) -> str:
+    """The scene where nobody named one."""
+    strategy = portal.get("strategy", "")
+    if portal.get("liveness") == CHALLENGE and strategy in ("", "identify"):
+        return CHALLENGE
+    return SCENES.get(strategy, "demo")
 
 
 def _of_file(wanted: Wanted, file: Path, page: bool, keep: Path | None) -> _Set:

@@ -46,6 +46,8 @@ class Show:
                 granted = event["outcome"] == "granted"
                 style = "green" if granted else "red"
                 self._line(event["portal"], _row(_cells(event)), style)
+            case "told" if slugs.TABLE[event["slug"]].kind == "prompt":
+                self.say(f"[dim]asked: {event['sentence']}[/dim]")
             case "eye_lost":
                 self.say(f"[yellow]eye lost:[/yellow] {slugs.to_operator(event['slug'])}; the door stays shut")
             case "eye_started":

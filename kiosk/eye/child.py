@@ -14,6 +14,8 @@ from pathlib import Path
 from kiosk.capture.frame import Frame
 from kiosk.capture.slot import CaptureThread, NewestSlot
 from kiosk.capture.soundness import judge
+from kiosk.capture.source import listener
+from kiosk.domain import Ended, PresentationEvent, Told
 from kiosk.errors import CameraError, KioskError, PhotoRejected
 from kiosk.eye import messages
 from kiosk.eye.channel import EyeEnd
@@ -64,6 +66,7 @@ class _Watcher:
         self._stall = 0.75 * eye.wedged_after
         camera = CameraSettings.model_validate(orders.camera)
         self._source, self._refused = open_confined(orders.name, camera, eye, orders.origin)
+        self._listener, self._spoken_to = listener(self._source), 0
         opened = time.monotonic()
         self._examiner = Examiner(
             orders.name,
@@ -136,6 +139,7 @@ class _Watcher:
     def _report(self, frame: Frame, seen: Examination) -> None:
         for event in seen.events:
             self._channel.send(event)
+            self._play(event)
         self._channel.send(
             messages.Examined(
                 at=frame.captured_at,
@@ -152,6 +156,16 @@ class _Watcher:
         if every is not None and frame.captured_at - self._pictured_at >= every:
             self._pictured_at = frame.captured_at
             self._channel.send(messages.Picture(frame.captured_at, draw(frame.image, seen)))
+
+    def _play(self, event: PresentationEvent) -> None:
+        """Lets the people of a scene read what a screen would show them. Nobody else is a listener."""
+        if self._listener is None:
+            return
+        if isinstance(event, Told):
+            self._spoken_to = event.presentation
+            self._listener.hear(event.slug)
+        elif isinstance(event, Ended) and event.presentation == self._spoken_to:
+            self._listener.hear("")
 
     def _report_start(self) -> None:
         source = self._source
