@@ -2,10 +2,17 @@
 
 The network judges a picture by its surroundings as well: simulated prints and telephones before a plain wall it saw through,
 the same ones held up by somebody in a scene it took for alive (0.8 and 0.99). The edges saw all of those, and no cut-out.
+For the same reason it doubts some people whose head a doorway frames (0.4–0.6; 0.98 and more with the doorway painted over).
+The face's size is no reason: of 18 real ones as many came out alive at 130 px of height as at 300.
 
 Two more signals were tried and left out. Periodic energy in the face's spectrum (moiré) was no higher on simulated phone
 screens than on real webcam clips, where the compression's blocks make it. Clipped highlights told screens from nothing.
 Parallax has no measure of its own either, since pose holds it: a flat portrait tilted by 50° turns by 5° at most.
+
+Against cut-outs nothing sound was found. Scaled by INTER_AREA, the network let 2 of 20 pass for 12, but refused a coarse webcam's
+people 29 times of 42 for 7; with a crop of 2.35, it let 5 pass, and refused another's 6 times of 74 for 1. How far landmarks are
+from moving as a plane: in the time of a vote, no farther in 162 of 277 pieces of clips of people than of simulated cut-outs, and in
+a second a still coded like the clip overlapped with the clip itself. Of 3 s of people, most had no blink.
 """
 
 from __future__ import annotations
@@ -56,7 +63,9 @@ class AntiSpoof:
     def live(self, image: Image, box: Box) -> tuple[float, str]:
         """The probability that the face in `box` of the picture (BGR) is a living one, 0–1, and the slug of the likelier attack.
 
-        UNTOLD and an empty slug where the face is too small. 2 ms.
+        The network is asked about the picture and its mirror image. Of clips it then refused 6 of 204 people, 9 without;
+        of real photos at five sizes 7 of 139, not 16; and 9 of 20 cut-outs passed, not 12.
+        UNTOLD and an empty slug where the face is too small. 3 ms.
         """
         region, _ = cut(image, box)
         return self._ask(image, box) if min(region.shape[:2]) >= LEAST_SIDE else (UNTOLD, "")
@@ -83,12 +92,15 @@ class AntiSpoof:
     def _ask(self, image: Image, box: Box) -> tuple[float, str]:
         region, _ = cut(image, surroundings(box, image.shape[1], image.shape[0]))
         chip = cv2.resize(region, (_SIDE, _SIDE)).astype(np.float32)
-        self._interpreter.set_tensor(self._input, chip[np.newaxis])
-        self._interpreter.invoke()
-        logits = self._interpreter.get_tensor(self._output)[0].astype(float)
+        logits = (self._logits(chip) + self._logits(chip[:, ::-1])) / 2
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         return float(shares[1]), _ANSWERS[0] if shares[0] > shares[2] else _ANSWERS[2]
+
+    def _logits(self, chip: NDArray[np.float32]) -> Logits:
+        self._interpreter.set_tensor(self._input, chip[np.newaxis])
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output)[0], dtype=float)
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:
