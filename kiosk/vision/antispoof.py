@@ -9,10 +9,10 @@ Two more signals were tried and left out. Periodic energy in the face's spectrum
 screens than on real webcam clips, where the compression's blocks make it. Clipped highlights told screens from nothing.
 Parallax has no measure of its own either, since pose holds it: a flat portrait tilted by 50° turns by 5° at most.
 
-Against cut-outs nothing sound was found. With INTER_AREA 1 of 20 passed instead of 9, and of 116 pieces of two webcam clips 20 were
-refused instead of 5; with a crop of 2.35, asked once, 5 instead of 12, and 6 instead of 1 of the 74 of the better clip. In the time
-of a vote, the landmarks of 162 of 277 pieces of real clips moved as much like a plane as a cut-out's; in a second, a still moved and
-coded like the clip came near it. Blinks: in 2 of 20 pieces of 3 s.
+Against cut-outs nothing sound was found. With INTER_AREA 1 of 20 passed instead of 9, but of 116 pieces of two webcam clips 20
+were refused instead of 5; with a crop of 2.35, asked once, 5 passed instead of 12, but 6 of 74 were refused instead of 1. In a
+vote's time the landmarks of people moved as much like a plane as a cut-out's in 162 of 277 pieces; in a second, those of a still
+moved and coded like the clip came near them. Blinks were seen in 2 of 20 pieces of 3 s.
 """
 
 from __future__ import annotations
