@@ -367,7 +367,7 @@ def test_the_network_says_the_same_of_a_mirrored_picture(network: AntiSpoof, fin
     photo = portrait(people, "P005")
     image = next(attacks.cut_out(photo, finder.find(photo)[0].box, np.random.default_rng(5), 1))
     told, kind = network.live(image, Box(540, 240, 200, 240))
-    assert network.live(np.ascontiguousarray(image[:, ::-1]), Box(540, 240, 200, 240)) == (pytest.approx(told, abs=1e-3), kind)
+    assert network.live(np.ascontiguousarray(image[:, ::-1]), Box(540, 240, 200, 240)) == (told, kind)
 
 
 def test_a_face_too_small_or_outside_is_not_told(network: AntiSpoof, finder: Finder, people: Path) -> None:
