@@ -82,9 +82,7 @@ def demo(
     strategy: Annotated[
         str | None, typer.Option(help="identify, identify+confirm, claim+compare or crowd, with its scene.")
     ] = None,
-    liveness: Annotated[
-        str | None, typer.Option(help="off, passive, passive+challenge or challenge; passive, but off for a crowd's small faces.")
-    ] = None,
+    liveness: Annotated[str, typer.Option(help="off, passive, passive+challenge or challenge.")] = "passive",
     confirm: Annotated[str, typer.Option(help="Who compares one to one.")] = "same",
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Play this file instead, as one of config/examples.")
@@ -95,7 +93,7 @@ def demo(
     from kiosk.demo import Wanted, play  # noqa: PLC0415
 
     portal = {"recogniser": recogniser, "fallback": fallback, "second_opinion": second_opinion, "confirm": confirm}
-    portal["liveness"] = liveness or ("off" if strategy == "crowd" else "passive")
+    portal["liveness"] = liveness
     portal = {name: value for name, value in portal.items() if value != PortalSettings.model_fields[name].default}
     portal |= {"strategy": strategy} if strategy else {}
     wanted = Wanted(config, configuration.pairs(overrides or []), camera, portal)

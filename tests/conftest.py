@@ -42,7 +42,7 @@ def people() -> Path:
     return assets("P001").parent.parent
 
 
-SCENES = frozenset({"test_demo.py", "test_demo_strategies.py", "test_examples.py"})
+SCENES = frozenset({"test_demo.py", "test_demo_strategies.py", "test_examples.py", "test_obeying.py"})
 """Files that play scenes with all processes, each of them enough work for a small machine."""
 
 
@@ -63,10 +63,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     every = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path.name not in SCENES, -slow[item.path] / every[item.path]))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests beside a scene make room for it: a camera does not wait. (What has made room once goes on so.)"""
-    beside = "PYTEST_XDIST_WORKER" in os.environ and item.path.name not in SCENES
-    if beside and os.getpriority(os.PRIO_PROCESS, 0) == 0:
-        os.nice(5)

@@ -200,13 +200,15 @@ async def _listen(eye: EyeProcess, url: str, seconds: float, settings: Settings)
     if first is None or last is None:
         raise CameraError("camera_lost", f"no frame in {seconds:g} s")
     spent = time.monotonic() - begun
+    dropped = last.dropped - first.dropped
     return Watched(
         camera=url.partition("?")[0].rpartition("@")[2],
         width=started.width,
         height=started.height,
         seconds=spent,
-        captured=last.captured - first.captured + 1,
-        dropped=last.dropped - first.dropped,
+        # What the eye counted as captured may hold a frame that nobody has looked at yet.
+        captured=len(looks) + dropped,
+        dropped=dropped,
         shots=shots,
         cpu=(cpu_seconds(eye.pid) - cpu) / spent,
         rss=rss_mb(eye.pid),

@@ -122,7 +122,7 @@ class LivenessSettings(Section):
     """How it is judged whether a living person stands there. No certified detection of presentation attacks."""
 
     every: Annotated[float, Field(ge=0.02, le=1)] = 0.05
-    """Seconds between two votes about the same face, at least; each takes 3 ms."""
+    """Seconds between two votes about the same face, at least; each takes 4 ms."""
     votes: Annotated[int, Field(ge=3, le=50)] = 3
     """Votes whose median decides; each costs a frame. With 5, nothing else came out on simulated attacks, on clips less doubt."""
     live_from: Score = 60.0
