@@ -24,6 +24,22 @@ def configure(settings: LogSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    foreign = logging.getLogger()
+    if not any(isinstance(handler, Libraries) for handler in foreign.handlers):
+        foreign.addHandler(Libraries())
+    logging.captureWarnings(capture=True)
+
+
+class Libraries(logging.Handler):
+    """Brings the warnings of libraries into the same log, in its form."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = {"trace": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}
+        log = structlog.get_logger()
+        log.log(record.levelno, "library", library=record.name, message=record.getMessage(), **trace)
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from xdist.remote import Producer
 from xdist.scheduler.loadfile import LoadFileScheduling
 
 from kiosk.capture.script import assets
+from kiosk.logs import Libraries
 from kiosk.settings import SiteSettings
 
 
@@ -28,6 +30,9 @@ def _logs_as_they_were() -> Iterator[None]:
     """A command run inside a test sets the logs up for its own standard error, which ends with the test."""
     yield
     structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    for handler in [handler for handler in logging.getLogger().handlers if isinstance(handler, Libraries)]:
+        logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

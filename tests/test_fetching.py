@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -31,8 +32,10 @@ class Host:
         self.answer = answer
         self.asked: list[bytes] = []
         self.port = 0
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         self.asked.append(await reader.readuntil(b"\r\n\r\n"))
         try:
             writer.write(self.answer)
@@ -55,6 +58,10 @@ async def host(answer: bytes) -> AsyncIterator[Host]:
     one.port = server.sockets[0].getsockname()[1]
     async with server:
         yield one
+        for writer in one.writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 async def why(fetcher: Fetcher, url: str) -> str:

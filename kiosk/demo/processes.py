@@ -8,6 +8,8 @@ import signal
 import socket
 from pathlib import Path
 
+from kiosk import processes
+
 _STOP_WITHIN = 10.0
 
 
@@ -36,10 +38,10 @@ def cancel_on_sigterm() -> None:
 async def end(process: asyncio.subprocess.Process) -> int:
     """SIGTERM, as systemd does, and SIGKILL where that is not heard; returns the exit code."""
     if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
+        processes.send(process, signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOP_WITHIN):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            processes.send(process, signal.SIGKILL)
     return await process.wait()

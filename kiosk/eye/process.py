@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections import deque
 
 import structlog
 
+from kiosk import processes
 from kiosk.errors import CameraError
 from kiosk.eye import messages
 from kiosk.eye.channel import DaemonEnd
@@ -100,8 +102,7 @@ class EyeProcess:
                     await self._process.wait()
             except TimeoutError:
                 _log.warning("eye_killed", eye=self.name, why="did not stop when asked")
-        if self._process.returncode is None:
-            self._process.kill()
+        processes.send(self._process, signal.SIGKILL)
         code = await self._process.wait()
         await self._drain
         self._channel.close()

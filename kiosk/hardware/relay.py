@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 import msgspec
 
+from kiosk import processes
 from kiosk.errors import HardwareError
 from kiosk.hardware import keeper
 from kiosk.settings.lines import LineAddress, parse
@@ -93,8 +95,7 @@ async def open_relay(url: str, state_dir: Path, on_release: OnRelease, on_lost: 
     answer = await _first_word(ours)
     if answer != "ready":
         ours.close()
-        if process.returncode is None:
-            process.kill()
+        processes.send(process, signal.SIGKILL)
         await process.wait()
         _refuse(address, answer, process.returncode)
     return KeptRelay(address, process, ours, on_release, on_lost)
@@ -199,7 +200,7 @@ class KeptRelay:
                     await self._process.wait()
             if self._process.returncode is not None:
                 break
-            self._process.kill()
+            processes.send(self._process, signal.SIGKILL)
         if self._process.returncode != 0 and self._address.scheme == "gpiod":
             from kiosk.hardware import lines  # noqa: PLC0415
 
@@ -228,8 +229,7 @@ class KeptRelay:
                 return await self._answer
         except (TimeoutError, OSError) as error:
             # Its death is what makes a keeper that no longer listens let go of the line.
-            if self._process.returncode is None:
-                self._process.kill()
+            processes.send(self._process, signal.SIGKILL)
             if self._open:
                 self._shut()
             await self._ended()
