@@ -19,6 +19,9 @@ from kiosk.eye.channel import DaemonEnd
 QUIET = {"OPENCV_LOG_LEVEL": "ERROR", "GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """OpenCV and MediaPipe would otherwise chat on standard error about every source and delegate."""
 
+_SMALL = {"MALLOC_ARENA_MAX": "2"}
+"""glibc keeps eight heaps for each core apart otherwise (mallopt(3)): 20 to 40 MB of an eye, and no frame is faster for it."""
+
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "XDG_CACHE_HOME")
 _log = structlog.get_logger()
 
@@ -121,4 +124,4 @@ class EyeProcess:
 def bare_environment() -> dict[str, str]:
     """The variables a child that sees pictures is given: no secret is among them."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return kept | QUIET
+    return kept | QUIET | _SMALL
